@@ -1,0 +1,71 @@
+# TokenIM. `make run` starts the whole platform on this machine, `make test` runs everything needed to trust a change.
+# Both install what they need, pinned, into .tools/ and .local/; nothing else on the machine is touched.
+
+PORT ?= 8080
+DATA ?= .local/data
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+DYNOXIDE_VERSION := 1.2.1
+SAM_VERSION := 1.170.0
+WEBSOCKETS_VERSION := 15.0.1
+
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(shell uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+DYNOXIDE := .tools/node_modules/@dynoxide/$(OS)-$(ARCH)/dynoxide
+PYTHON := .tools/python/bin/python
+SAM := .tools/sam/bin/sam
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: tools ## Start the whole platform (PORT=8080 DATA=.local/data)
+	@mkdir -p .local
+	go build -o .local/runner ./local
+	exec .local/runner -port $(PORT) -data $(DATA)
+
+test: tools $(PYTHON) $(SAM) ## Run every test
+	@bash tests/all.sh
+
+bench: tools ## Measure the budgets, latency and throughput
+	@go run ./tests/bench
+
+docs: ## Write the documents that are made from the code
+	go test ./tests/architecture -count=1 -update
+
+bootstrap-key: ## Make the first app and API key on AWS (STACK=tokenim ORIGINS=https://…)
+	@table=$$(aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='KeysTableName'].OutputValue" --output text)
+	eval "$$(aws configure export-credentials --format env)"
+	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -origins "$(ORIGINS)"
+
+clean: ## Remove what the targets made, the local data included
+	rm -rf .local .tools .aws-sam
+
+tools: go-version $(DYNOXIDE)
+
+go-version:
+	@command -v go >/dev/null || { echo "TokenIM needs Go 1.26 or later (https://go.dev/dl): 'go' was not found." >&2; exit 1; }
+	go version | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' || { echo "TokenIM needs Go 1.26 or later; this is $$(go version)." >&2; exit 1; }
+
+$(DYNOXIDE): Makefile
+	@command -v npm >/dev/null || { echo "TokenIM needs npm (Node.js 18 or later) to install its DynamoDB engine: 'npm' was not found." >&2; exit 1; }
+	echo "Installing the DynamoDB engine (dynoxide $(DYNOXIDE_VERSION)) into .tools/ ..."
+	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .tools @dynoxide/$(OS)-$(ARCH)@$(DYNOXIDE_VERSION)
+	touch $@
+
+$(PYTHON): Makefile
+	@echo "Installing the acceptance scripts' Python package (websockets $(WEBSOCKETS_VERSION)) into .tools/ ..."
+	python3 -m venv .tools/python || { echo "TokenIM's tests need Python 3.10 or later with venv (Debian: python3-venv)." >&2; exit 1; }
+	.tools/python/bin/pip install --quiet --disable-pip-version-check websockets==$(WEBSOCKETS_VERSION)
+	touch $@
+
+$(SAM): Makefile
+	@echo "Installing SAM CLI $(SAM_VERSION) into .tools/ ..."
+	python3 -m venv .tools/sam || { echo "TokenIM's tests need Python 3.10 or later with venv (Debian: python3-venv)." >&2; exit 1; }
+	.tools/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	touch $@
+
+.PHONY: help run test bench docs bootstrap-key clean tools go-version

@@ -1,0 +1,20 @@
+// Command connections is the function that opens, keeps and closes sockets.
+package main
+
+import (
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/tokenim/tokenim/shared/invoke"
+	"github.com/tokenim/tokenim/shared/session"
+	"github.com/tokenim/tokenim/shared/socket"
+	"github.com/tokenim/tokenim/shared/wire"
+)
+
+func main() {
+	core := wire.NewCore()
+	connections := core.Connections()
+	frames := socket.New(core.Authenticator, connections, core.Log)
+	session.Frames(frames, connections, core.Authenticator, core.Users)
+	lifecycle := &session.Lifecycle{Connections: connections, Invoker: invoke.FromEnvironment(), Frames: frames, Log: core.Log}
+	lambda.Start(lifecycle.Handle)
+}

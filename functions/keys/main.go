@@ -1,0 +1,20 @@
+// Command keys is the function of the API keys.
+package main
+
+import (
+	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/table"
+	"github.com/tokenim/tokenim/shared/wire"
+)
+
+func main() {
+	core := wire.NewCore()
+	edge := core.API()
+	apikey.Routes(edge, &apikey.Service{
+		Store:   &apikeydb.Store{DB: core.DB, Table: table.Name("KEYS")},
+		Sockets: core.Connections(), Clock: clock.System{},
+	}, core.Keyring)
+	wire.Serve(edge)
+}

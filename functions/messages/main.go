@@ -1,0 +1,25 @@
+// Command messages is the function of messages and conversations, over HTTP and over the socket.
+package main
+
+import (
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/session"
+	"github.com/tokenim/tokenim/shared/socket"
+	"github.com/tokenim/tokenim/shared/table"
+	"github.com/tokenim/tokenim/shared/wire"
+)
+
+func main() {
+	core := wire.NewCore()
+	connections := core.Connections()
+	messages := core.Messages(connections)
+	messages.Claims = &messagedb.Claims{DB: core.DB, Table: table.Name("SENDS")}
+	edge := core.API()
+	message.Routes(edge, messages, core.Keyring)
+	frames := socket.New(core.Authenticator, connections, core.Log)
+	windows := &session.Resumer{Connections: connections, Messages: messages, Clock: clock.System{}}
+	message.Frames(frames, messages, core.Keyring, windows)
+	wire.ServeBoth(edge, frames.Message)
+}

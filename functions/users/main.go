@@ -1,0 +1,14 @@
+// Command users is the function of the users.
+package main
+
+import (
+	"github.com/tokenim/tokenim/shared/user"
+	"github.com/tokenim/tokenim/shared/wire"
+)
+
+func main() {
+	core := wire.NewCore()
+	edge := core.API()
+	user.Routes(edge, core.Users, core.Keyring)
+	wire.Serve(edge)
+}

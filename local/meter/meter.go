@@ -1,0 +1,95 @@
+// Package meter counts what functions do: invocations, posts, and every DynamoDB operation with the capacity that it
+// consumed. The budget tests and the test of least privilege read it.
+package meter
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Operation is one kind of DynamoDB access by one function. An operation inside a transaction counts as the IAM action
+// that it needs, such as PutItem.
+type Operation struct {
+	Function string `json:"function"`
+	Action   string `json:"action"` // as IAM names it, such as dynamodb:Query
+	Table    string `json:"table"`
+	Index    string `json:"index,omitempty"`
+}
+
+// Usage is how often an operation happened and the capacity units that its requests consumed. The units of a
+// transaction count on its first operation on each table.
+type Usage struct {
+	Operation
+	Calls      int     `json:"calls"`
+	ReadUnits  float64 `json:"read_units"`
+	WriteUnits float64 `json:"write_units"`
+}
+
+// Counters collects counts. Its methods may be called from many goroutines.
+type Counters struct {
+	mu     sync.Mutex
+	events map[string]map[string]int
+	usage  map[Operation]Usage
+}
+
+// Snapshot is a copy of the counters. Events maps what happened ("invocations", "cold_starts", "async_invokes",
+// "posts", "deletes") to functions and counts.
+type Snapshot struct {
+	Events   map[string]map[string]int `json:"events"`
+	DynamoDB []Usage                   `json:"dynamodb"`
+}
+
+// Count adds one event of a function.
+func (c *Counters) Count(what, function string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events == nil {
+		c.events = map[string]map[string]int{}
+	}
+	if c.events[what] == nil {
+		c.events[what] = map[string]int{}
+	}
+	c.events[what][function]++
+}
+
+// add adds usages.
+func (c *Counters) add(usages []Usage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.usage == nil {
+		c.usage = map[Operation]Usage{}
+	}
+	for _, u := range usages {
+		sum := c.usage[u.Operation]
+		sum.Operation = u.Operation
+		sum.Calls += u.Calls
+		sum.ReadUnits += u.ReadUnits
+		sum.WriteUnits += u.WriteUnits
+		c.usage[u.Operation] = sum
+	}
+}
+
+// Snapshot returns a copy of what was counted since the last Reset.
+func (c *Counters) Snapshot() Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Snapshot{Events: map[string]map[string]int{}, DynamoDB: []Usage{}}
+	for what, functions := range c.events {
+		s.Events[what] = maps.Clone(functions)
+	}
+	s.DynamoDB = append(s.DynamoDB, slices.Collect(maps.Values(c.usage))...)
+	slices.SortFunc(s.DynamoDB, func(a, b Usage) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Table, b.Table),
+			cmp.Compare(a.Index, b.Index), cmp.Compare(a.Action, b.Action))
+	})
+	return s
+}
+
+// Reset sets every count to zero.
+func (c *Counters) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events, c.usage = nil, nil
+}

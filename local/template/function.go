@@ -1,0 +1,137 @@
+package template
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// ignored is a property that makes no difference on a laptop, but may stand in the template.
+type ignored = json.RawMessage
+
+// functionProperties is what a function and Globals.Function may say.
+type functionProperties struct {
+	CodeUri       string
+	Handler       string
+	Runtime       string
+	Timeout       int
+	MemorySize    int
+	Environment   struct{ Variables map[string]any }
+	Policies      []policy
+	Events        map[string]event
+	EventInvoke   *eventInvoke `json:"EventInvokeConfig"`
+	Description   ignored
+	Architectures ignored
+	LoggingConfig ignored
+	Tracing       ignored
+	Tags          ignored
+	EphemeralStorage,
+	ReservedConcurrentExecutions ignored
+}
+
+type eventInvoke struct {
+	MaximumEventAgeInSeconds *int
+	MaximumRetryAttempts     *int
+	DestinationConfig        ignored
+}
+
+type event struct {
+	Type       string
+	Properties map[string]any
+}
+
+func (l *loader) function(id string, tree any) error {
+	var p functionProperties
+	if err := decode(tree, &p); err != nil {
+		return err
+	}
+	if p.CodeUri == "" {
+		return fmt.Errorf("no CodeUri")
+	}
+	f := &Function{
+		Name:        id,
+		Folder:      path.Clean(p.CodeUri),
+		Handler:     first(p.Handler, l.globals.Handler),
+		Timeout:     time.Duration(first(p.Timeout, l.globals.Timeout, 3)) * time.Second,
+		MemoryMB:    first(p.MemorySize, l.globals.MemorySize, 128),
+		Environment: map[string]string{},
+	}
+	for _, variables := range []map[string]any{l.globals.Environment.Variables, p.Environment.Variables} {
+		for name, value := range variables {
+			f.Environment[name] = fmt.Sprint(value)
+		}
+	}
+	for _, policy := range p.Policies {
+		f.Policies = append(f.Policies, policy.statements()...)
+	}
+	f.readInvoke(p.EventInvoke)
+	l.tpl.Functions = append(l.tpl.Functions, f)
+	return l.events(id, p.Events)
+}
+
+func (f *Function) readInvoke(config *eventInvoke) {
+	f.Retries, f.MaximumAge = 2, 6*time.Hour
+	if config != nil && config.MaximumRetryAttempts != nil {
+		f.Retries = *config.MaximumRetryAttempts
+	}
+	if config != nil && config.MaximumEventAgeInSeconds != nil {
+		f.MaximumAge = time.Duration(*config.MaximumEventAgeInSeconds) * time.Second
+	}
+}
+
+// first returns the first value that is set.
+func first[T comparable](values ...T) T {
+	var zero T
+	for _, value := range values {
+		if value != zero {
+			return value
+		}
+	}
+	return zero
+}
+
+// policy is an inline statement list. Other kinds of policy carry no statements that a laptop could check.
+type policy struct{ Statement []rawStatement }
+
+type rawStatement struct {
+	Sid       string
+	Effect    string
+	Action    stringOrList
+	Resource  stringOrList
+	Condition ignored
+}
+
+// UnmarshalJSON takes managed policies (names) and SAM's policy templates too, as policies without statements.
+func (p *policy) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		return nil
+	}
+	type plain policy
+	return json.Unmarshal(text, (*plain)(p))
+}
+
+func (p policy) statements() []Statement {
+	statements := make([]Statement, 0, len(p.Statement))
+	for _, s := range p.Statement {
+		statements = append(statements, Statement{Effect: s.Effect, Actions: s.Action, Resources: s.Resource})
+	}
+	return statements
+}
+
+type stringOrList []string
+
+// UnmarshalJSON takes a string for a list of one.
+func (l *stringOrList) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		*l = make([]string, 1)
+		return json.Unmarshal(text, &(*l)[0])
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
+// functionName takes a function's name out of its ARN; a plain name stays.
+func functionName(arn string) string {
+	return arn[strings.LastIndexByte(arn, ':')+1:]
+}

@@ -1,0 +1,156 @@
+package template_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokenim/tokenim/local/template"
+)
+
+func load(t *testing.T) *template.Template {
+	t.Helper()
+	tpl, err := template.Load("../../template.yaml", map[string]string{"StageName": "v7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tpl
+}
+
+func TestLoadReadsTheProjectsTemplate(t *testing.T) {
+	tpl := load(t)
+	keys := tpl.Function("KeysFunction")
+	if keys == nil || keys.Folder != "functions/keys" || keys.Timeout != 29*time.Second || keys.Handler != "bootstrap" {
+		t.Fatalf("KeysFunction = %+v", keys)
+	}
+	if got := keys.Environment["TABLE_DATA_KEYS"]; got != "data-keys-table" {
+		t.Errorf("TABLE_DATA_KEYS = %q", got)
+	}
+	if got := keys.Environment["LOG_SAMPLE_RATE"]; got != "0.01" {
+		t.Errorf("LOG_SAMPLE_RATE = %q, want the global value", got)
+	}
+	if got := keys.Environment["WEBSOCKET_ENDPOINT"]; got != "https://websocketapi.execute-api.us-east-1.amazonaws.com/v7" {
+		t.Errorf("WEBSOCKET_ENDPOINT = %q", got)
+	}
+	if len(keys.Policies) == 0 || keys.Policies[0].Resources[0] != "arn:aws:dynamodb:us-east-1:000000000000:table/keys-table" {
+		t.Errorf("policies = %+v", keys.Policies)
+	}
+	resume := tpl.Function("ResumeFunction")
+	if resume.Retries != 2 || resume.MaximumAge != time.Minute {
+		t.Errorf("resume: retries %d, age %v", resume.Retries, resume.MaximumAge)
+	}
+}
+
+func TestLoadReadsRoutes(t *testing.T) {
+	tpl := load(t)
+	found := map[string]string{}
+	for _, r := range tpl.HTTP.Routes {
+		found[r.Key()] = r.Function
+	}
+	for key, function := range map[string]string{
+		"$default": "RootFunction", "POST /send": "MessagesFunction",
+		"POST /users/{id}/conversations/{conversation}/read": "MessagesFunction",
+	} {
+		if found[key] != function {
+			t.Errorf("route %s = %q, want %q", key, found[key], function)
+		}
+	}
+	if cors := tpl.HTTP.CORS; cors == nil || cors.MaxAge != 3600 || cors.AllowOrigins[0] != "*" {
+		t.Errorf("CORS = %+v", cors)
+	}
+	ws := tpl.WebSocket
+	if ws.Stage != "v7" || ws.Field != "action" || ws.Authorizer != "AuthorizerFunction" {
+		t.Errorf("WebSocket = %+v", ws)
+	}
+	if ws.Routes["$connect"] != "ConnectionsFunction" || ws.Routes["send"] != "MessagesFunction" {
+		t.Errorf("WebSocket routes = %v", ws.Routes)
+	}
+}
+
+func TestLoadReadsTables(t *testing.T) {
+	tpl := load(t)
+	tables := map[string]*template.Table{}
+	for _, table := range tpl.Tables {
+		tables[table.ID] = table
+	}
+	connections := tables["ConnectionsTable"]
+	if connections.Name != "connections-table" || connections.TTL != "expires" || len(connections.Create.GlobalSecondaryIndexes) != 1 {
+		t.Errorf("ConnectionsTable = %+v", connections)
+	}
+	if tables["MessagesTable"].Create.StreamSpecification == nil {
+		t.Error("MessagesTable has no stream")
+	}
+	if got := tpl.TableVariables()["TABLE_USERS"]; got != "users-table" {
+		t.Errorf("TABLE_USERS = %q", got)
+	}
+	if got := len(tpl.TableVariables()); got != len(tpl.Tables) {
+		t.Errorf("%d table variables for %d tables", got, len(tpl.Tables))
+	}
+}
+
+const streamTemplate = `
+Resources:
+  EventsTable:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: NEW_IMAGE}
+  Fanout:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/fanout/
+      Events:
+        Changes: {Type: DynamoDB, Properties: {Stream: !GetAtt EventsTable.StreamArn, StartingPosition: TRIM_HORIZON, BatchSize: 10, MaximumRetryAttempts: 3, FunctionResponseTypes: [ReportBatchItemFailures]}}
+        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+`
+
+func TestLoadReadsTriggers(t *testing.T) {
+	tpl, err := template.Load(write(t, streamTemplate), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := template.StreamTrigger{Function: "Fanout", Table: "events-table", BatchSize: 10, Retries: 3, PartialBatches: true}
+	if len(tpl.Streams) != 1 || *tpl.Streams[0] != want {
+		t.Errorf("streams = %+v", tpl.Streams)
+	}
+	if len(tpl.Schedules) != 1 || tpl.Schedules[0].Expression != "rate(1 day)" {
+		t.Errorf("schedules = %+v", tpl.Schedules)
+	}
+}
+
+func TestLoadRefusesWhatItDoesNotUnderstand(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"intrinsic": {"!GetAtt EventsTable.StreamArn", "!ImportValue x", "!ImportValue"},
+		"attribute": {"EventsTable.StreamArn", "EventsTable.Size", "EventsTable.Size"},
+		"reference": {"EventsTable.StreamArn", "Nothing.StreamArn", "Nothing"},
+		"event":     {"Type: Schedule,", "Type: Kinesis,", "Kinesis"},
+		"property":  {"CodeUri: functions/fanout/", "CodeUri: x\n      VpcConfig: {}", "VpcConfig"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := template.Load(write(t, strings.Replace(streamTemplate, c.old, c.new, 1)), nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error = %v, want one that names %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadRefusesAnUnknownParameter(t *testing.T) {
+	_, err := template.Load("../../template.yaml", map[string]string{"Nope": "1"})
+	if err == nil || !strings.Contains(err.Error(), "Nope") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "template.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

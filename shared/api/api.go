@@ -1,0 +1,162 @@
+// Package api is the HTTP edge: it declares operations, authenticates callers, validates what they send, answers errors
+// as problem documents, describes everything in OpenAPI, and logs.
+//
+// A resource's routes.go declares each operation once with Register; from that come the route, the validation and the
+// description. Handlers get a Caller that is already allowed, and return errors of package fault.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+)
+
+// Authenticator checks credentials. authn.Authenticator is one.
+type Authenticator interface {
+	// Key checks an API key and loads the user that it acts for, if any.
+	Key(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
+	// Token checks a user token, and that its user is the actor.
+	Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
+}
+
+// API is a set of operations with one edge around them. It is an http.Handler.
+type API struct {
+	mux           *http.ServeMux
+	huma          huma.API
+	authenticator Authenticator
+	log           Log
+}
+
+// New returns an API without operations.
+func New(authenticator Authenticator, log Log) *API {
+	mux := http.NewServeMux()
+	format := huma.Format{Marshal: marshal, Unmarshal: json.Unmarshal}
+	config := huma.Config{
+		OpenAPI:       description(),
+		Formats:       map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
+	}
+	return &API{mux: mux, huma: humago.New(mux, config), authenticator: authenticator, log: log}
+}
+
+// marshal writes JSON without the escapes for HTML.
+func marshal(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// ActorFrom says where a request names the user that it acts for.
+type ActorFrom struct{ path, body string }
+
+// ActorInPath takes the acting user's ID from the path parameter.
+func ActorInPath(parameter string) ActorFrom { return ActorFrom{path: parameter} }
+
+// ActorInBody takes the acting user's ID or username from the body's member.
+func ActorInBody(member string) ActorFrom { return ActorFrom{body: member} }
+
+// Operation declares a route.
+type Operation struct {
+	// ID, Method, Path, Summary and Tag describe it in OpenAPI; Description may be empty.
+	ID, Method, Path, Summary, Description, Tag string
+	// Permission is what the caller needs. authz.Public needs no credential at all.
+	Permission authz.Permission
+	// Actor says where the acting user stands; the zero value for operations without one.
+	Actor ActorFrom
+	// Status is the status of success.
+	Status int
+	// Errors are the codes that the handler itself may answer, for the description.
+	Errors []fault.Code
+	// OptionalBody says that the operation has a body that may be left out.
+	OptionalBody bool
+}
+
+// Register adds an operation. I has the parameters and, in a field Body, the body as huma reads them from tags; O the
+// answer in a field Body.
+func Register[I, O any](a *API, operation Operation, handle func(ctx context.Context, caller authz.Caller, input *I) (*O, error)) {
+	declared := operation.declare()
+	declared.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		caller, err := a.admit(ctx, operation)
+		if err != nil {
+			a.writeProblem(ctx, refuse(ctx.Context(), err))
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, caller))
+	}}
+	huma.Register(a.huma, declared, func(ctx context.Context, input *I) (*O, error) {
+		caller, _ := ctx.Value(callerKey{}).(authz.Caller)
+		output, err := handle(ctx, caller, input)
+		if err != nil {
+			return nil, refuse(ctx, err)
+		}
+		return output, nil
+	})
+}
+
+type callerKey struct{}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	seen, r := newRequest(r)
+	r.Body = io.NopCloser(newReader(seen.body))
+	// Bodies are JSON whatever the header says: curl's -d calls them a form. Answers are JSON too.
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Del("Accept")
+	w.Header().Set("X-Request-Id", seen.id)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			a.panicked(w, r, seen, panicked)
+		}
+		a.log.Request(r.Context(), seen.id, r.Pattern, seen.refusal, time.Since(started))
+	}()
+	a.mux.ServeHTTP(w, r)
+}
+
+// panicked answers for a defect.
+func (a *API) panicked(w http.ResponseWriter, r *http.Request, seen *request, panicked any) {
+	slog.ErrorContext(r.Context(), "panic", "request_id", seen.id, "panic", panicked, "stack", stack())
+	Refuse(w, r, fault.New(fault.Internal))
+}
+
+// Refuse answers a request that has no operation with a problem document.
+func Refuse(w http.ResponseWriter, r *http.Request, refusal *fault.Error) {
+	problem := refuse(r.Context(), refusal)
+	for name, values := range problem.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", problem.ContentType(""))
+	w.WriteHeader(problem.Status)
+	if err := marshal(w, problem); err != nil {
+		slog.WarnContext(r.Context(), "answer not written", "error", err)
+	}
+}
+
+// HandleFunc adds a route that is no operation: what is described nowhere, such as the description itself.
+func (a *API) HandleFunc(pattern string, handle http.HandlerFunc) { a.mux.HandleFunc(pattern, handle) }
+
+// OpenAPI returns the description of all operations.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// writeProblem answers within huma's own writer.
+func (a *API) writeProblem(ctx huma.Context, problem *Problem) {
+	for name, values := range problem.GetHeaders() {
+		ctx.SetHeader(name, values[0])
+	}
+	ctx.SetHeader("Content-Type", problem.ContentType(""))
+	ctx.SetStatus(problem.Status)
+	if err := marshal(ctx.BodyWriter(), problem); err != nil {
+		slog.WarnContext(ctx.Context(), "answer not written", "error", err)
+	}
+}

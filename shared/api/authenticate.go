@@ -1,0 +1,105 @@
+package api
+
+import (
+	"bytes"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+)
+
+// KeyInBody is the member that every body may carry: the API key in the form of TokenIM's published examples.
+type KeyInBody struct {
+	APIKey string `json:"api_key,omitempty" doc:"The API key, where it is not sent in a header." example:"tk_…"`
+}
+
+// admit judges a request before its body is validated: the credential first, then the permission, then the acting user,
+// then the form of the body.
+func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error) {
+	seen := requestOf(ctx.Context())
+	if operation.Permission == authz.Public {
+		return authz.Caller{}, nil
+	}
+	caller, err := a.authenticate(ctx, seen, operation)
+	if caller.App == "" && err != nil {
+		return authz.Caller{}, err // not even the credential is good
+	}
+	if denied := caller.Require(operation.Permission); denied != nil {
+		return authz.Caller{}, denied
+	}
+	if malformed := seen.malformedFor(ctx, operation); malformed != nil {
+		return authz.Caller{}, malformed
+	}
+	return caller, err
+}
+
+func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation) (authz.Caller, error) {
+	credential, err := seen.credential(ctx)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	actor := operation.Actor.of(ctx, seen)
+	if looksLikeToken(credential) {
+		return a.authenticator.Token(ctx.Context(), credential, actor)
+	}
+	return a.authenticator.Key(ctx.Context(), credential, actor)
+}
+
+// of returns the acting user that the request names.
+func (f ActorFrom) of(ctx huma.Context, seen *request) authz.Actor {
+	switch {
+	case f.path != "":
+		return authz.Actor{User: ctx.Param(f.path), Field: f.path}
+	case f.body != "":
+		return authz.Actor{User: seen.members[f.body], Field: f.body}
+	}
+	return authz.Actor{}
+}
+
+// credential returns the one credential of the request: in Authorization, X-Api-Key or the body.
+func (r *request) credential(ctx huma.Context) (string, error) {
+	var found string
+	for _, candidate := range []string{bearer(ctx.Header("Authorization")), ctx.Header("X-Api-Key"), r.members["api_key"]} {
+		switch {
+		case candidate == "" || candidate == found:
+		case found != "":
+			return "", fault.New(fault.CredentialConflict)
+		default:
+			found = candidate
+		}
+	}
+	if found == "" {
+		return "", fault.New(fault.APIKeyMissing)
+	}
+	return found, nil
+}
+
+// bearer returns the credential of an Authorization header. One of another scheme is returned whole, and is malformed.
+func bearer(header string) string {
+	scheme, credential, found := strings.Cut(header, " ")
+	if found && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(credential)
+	}
+	return header
+}
+
+// looksLikeToken tells a user token, which is a JWT, from an API key, which never has a dot.
+func looksLikeToken(credential string) bool {
+	return strings.Count(credential, ".") == 2
+}
+
+// malformedFor returns what is wrong with the form of the body, for an operation that has one.
+func (r *request) malformedFor(ctx huma.Context, operation Operation) error {
+	if fault.Is(r.malformed, fault.BodyMissing) && (operation.OptionalBody || ctx.Operation().RequestBody == nil) {
+		return nil
+	}
+	return r.malformed
+}
+
+func newReader(body []byte) io.Reader { return bytes.NewReader(body) }
+
+func stack() string { return string(debug.Stack()) }

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+)
+
+// Version is the version of the public API.
+const Version = "0.1.0"
+
+// description begins the OpenAPI document.
+func description() *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: "TokenIM", Version: Version,
+			Description: "Instant messaging that a developer can own. Errors are problem documents (RFC 9457) in English, or in Chinese by Accept-Language."},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, or a user token."},
+				"api_key": {Type: "apiKey", In: "header", Name: "X-Api-Key", Description: "An API key. POST bodies may carry it as \"api_key\" instead."},
+			},
+		},
+	}
+}
+
+// schemaName names a schema by its type, and anonymous bodies by their operation.
+func schemaName(t reflect.Type, hint string) string {
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// always are the codes that the edge itself may answer, whatever the operation.
+var always = []fault.Code{fault.Unavailable, fault.Internal}
+
+// withCredential are those of every operation that needs a credential.
+var withCredential = []fault.Code{fault.APIKeyMissing, fault.APIKeyMalformed, fault.APIKeyUnknown, fault.APIKeyExpired,
+	fault.APIKeyRevoked, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked, fault.CredentialConflict, fault.PermissionDenied}
+
+// withBody are those of every operation that has a body.
+var withBody = []fault.Code{fault.BodyNotJSON, fault.BodyNotObject, fault.BodyTooLarge, fault.FieldDuplicate, fault.TextInvalid,
+	fault.FieldUnknown, fault.FieldMissing, fault.FieldType}
+
+// declare returns the operation as huma registers it.
+func (o Operation) declare() huma.Operation {
+	declared := huma.Operation{
+		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, DefaultStatus: o.Status, Tags: []string{o.Tag},
+		Description: strings.TrimSpace(o.Description + "\n\nPermission: `" + string(o.Permission) + "`."),
+		Extensions:  map[string]any{"x-permission": string(o.Permission)},
+	}
+	codes := slices.Concat(o.Errors, always)
+	if o.Permission != authz.Public {
+		declared.Security = []map[string][]string{{"bearer": {}}, {"api_key": {}}}
+		codes = append(codes, withCredential...)
+	}
+	if o.Method != http.MethodGet && o.Method != http.MethodDelete {
+		codes = append(codes, withBody...)
+	}
+	declared.Responses = responses(codes)
+	return declared
+}
+
+// responses describes the problem documents of the codes, by status.
+func responses(codes []fault.Code) map[string]*huma.Response {
+	byStatus := map[int][]string{}
+	for _, code := range codes {
+		status := fault.Lookup(code).Status
+		byStatus[status] = append(byStatus[status], fmt.Sprintf("`%s`: %s", code, fault.Lookup(code).Title.EN))
+	}
+	described := map[string]*huma.Response{}
+	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
+		lines := slices.Compact(slices.Sorted(slices.Values(byStatus[status])))
+		described[strconv.Itoa(status)] = &huma.Response{
+			Description: strings.Join(lines, "; "),
+			Content: map[string]*huma.MediaType{"application/problem+json": {
+				Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
+		}
+	}
+	return described
+}

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+
+	"golang.org/x/text/language"
+
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/strictjson"
+)
+
+// maxBody bounds a request's body. The largest that we take is a message of 4 KB with every character escaped.
+const maxBody = 64 << 10
+
+// request is what the edge knows about the request that is being answered.
+type request struct {
+	id       string
+	language fault.Language
+	// body is the whole body, members its top-level strings, malformed what is wrong with its form.
+	body      []byte
+	members   map[string]string
+	malformed error
+	// refusal is what the request was answered with, nil for success.
+	refusal *fault.Error
+}
+
+type requestKey struct{}
+
+// requestOf returns the request of the context.
+func requestOf(ctx context.Context) *request {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return r
+	}
+	return &request{language: fault.English}
+}
+
+type requestIDKey struct{}
+
+// WithRequestID returns a context that carries the request's ID, as API Gateway gave it.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// newRequest reads the request's body and language.
+func newRequest(r *http.Request) (*request, *http.Request) {
+	seen := &request{language: Language(r.Header.Get("Accept-Language"))}
+	seen.id, _ = r.Context().Value(requestIDKey{}).(string)
+	if seen.id == "" {
+		seen.id = randomID()
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		seen.malformed = fault.New(fault.BodyNotJSON, 0)
+	case len(body) > maxBody:
+		seen.malformed = fault.New(fault.BodyTooLarge, maxBody)
+	default:
+		seen.members, seen.malformed = strictjson.Object(body)
+	}
+	seen.body = body
+	return seen, r.WithContext(context.WithValue(r.Context(), requestKey{}, seen))
+}
+
+func randomID() string {
+	var id [12]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+var languages = language.NewMatcher([]language.Tag{language.English, language.Chinese})
+
+// Language returns the catalogue's language that fits an Accept-Language header best.
+func Language(header string) fault.Language {
+	if _, index := language.MatchStrings(languages, header); index == 1 {
+		return fault.Chinese
+	}
+	return fault.English
+}

@@ -1,0 +1,133 @@
+// Package authn finds out who is calling: an application by its API key, or an end user by a user token, a connect
+// ticket or an open socket. Whatever the credential says is checked against the records of key and user, read strongly
+// in one round trip, on every request and every frame: a revocation bites at the next one.
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/token"
+	"github.com/tokenim/tokenim/shared/user"
+)
+
+// Records reads keys and users.
+type Records interface {
+	// Load returns the key and, where named, the user of the app, read strongly and in one round trip; nil for what
+	// does not exist.
+	Load(ctx context.Context, app id.App, key id.Key, user id.User) (*apikey.Key, *user.User, error)
+}
+
+// Names resolves usernames. user.Service is one.
+type Names interface {
+	// Resolve returns the ID that an ID or username stands for, without checking that an ID exists.
+	Resolve(ctx context.Context, app id.App, idOrName, field string) (id.User, error)
+}
+
+// Authenticator checks credentials.
+type Authenticator struct {
+	Records Records
+	Names   Names
+	Tokens  *token.Issuer
+	Clock   clock.Clock
+}
+
+// Key checks an API key and loads the user that it acts for; an empty actor is none. The key is judged first: whoever
+// has none learns nothing about users.
+func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error) {
+	secret, err := apikey.Parse(text)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	app := secret.ID.App()
+	userID, unresolved := a.resolve(ctx, app, actor)
+	key, found, err := a.Records.Load(ctx, app, secret.ID, userID)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	if key == nil {
+		return authz.Caller{}, fault.New(fault.APIKeyUnknown)
+	}
+	if err := key.Check(secret, a.Clock.Now()); err != nil {
+		return authz.Caller{}, err
+	}
+	caller := authz.Caller{App: app, Key: key.ID, Scopes: key.Scopes}
+	switch {
+	case actor.User == "":
+		return caller, nil
+	case unresolved != nil:
+		return caller, unresolved
+	case found == nil:
+		return caller, user.NotFound(actor.Field)
+	}
+	caller.User, caller.Epoch = found.ID, found.TokenEpoch
+	return caller, nil
+}
+
+// resolve finds the actor's ID. Its refusal is kept until the key has been judged.
+func (a *Authenticator) resolve(ctx context.Context, app id.App, actor authz.Actor) (id.User, error) {
+	if actor.User == "" {
+		return "", nil
+	}
+	return a.Names.Resolve(ctx, app, actor.User, actor.Field)
+}
+
+// Token checks a user token. An actor other than the token's user is refused: as not found where the app has no such
+// user, else as not yourself. An empty actor is the token's user.
+func (a *Authenticator) Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error) {
+	claims, err := a.Tokens.Verify(ctx, text, token.User)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	caller, err := a.Claims(ctx, claims)
+	if err != nil || actor.User == "" || actor.User == string(claims.User) {
+		return caller, err
+	}
+	other, err := a.Names.Resolve(ctx, claims.App, actor.User, actor.Field)
+	if err != nil || other == claims.User {
+		return caller, err
+	}
+	_, found, err := a.Records.Load(ctx, claims.App, claims.Key, other)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	if found == nil {
+		return authz.Caller{}, user.NotFound(actor.Field)
+	}
+	return authz.Caller{}, fault.New(fault.NotYourself)
+}
+
+// Ticket checks a connect ticket, apart from whether it was used before, and returns its ID for that. The caller's rights
+// last as long as those of the token that it stands for.
+func (a *Authenticator) Ticket(ctx context.Context, text string) (caller authz.Caller, ticket string, err error) {
+	claims, err := a.Tokens.Verify(ctx, text, token.Ticket)
+	if err != nil {
+		return authz.Caller{}, "", err
+	}
+	claims.ExpiresAt = claims.SessionExpiresAt
+	caller, err = a.Claims(ctx, claims)
+	return caller, claims.ID, err
+}
+
+// Claims checks what a genuine token says against the records of now: expiry, the key that minted it, the user, and the
+// user's token epoch. Frames of open sockets come here with what $connect was told.
+func (a *Authenticator) Claims(ctx context.Context, claims token.Claims) (authz.Caller, error) {
+	now := a.Clock.Now()
+	if !now.Before(claims.ExpiresAt) {
+		return authz.Caller{}, fault.New(fault.TokenExpired, claims.ExpiresAt.Format(time.RFC3339))
+	}
+	key, found, err := a.Records.Load(ctx, claims.App, claims.Key, claims.User)
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	if key == nil || key.Active(now) != nil || found == nil || found.TokenEpoch != claims.Epoch {
+		return authz.Caller{}, fault.New(fault.TokenRevoked)
+	}
+	return authz.Caller{App: claims.App, Key: key.ID, Scopes: key.Scopes, User: found.ID, Epoch: found.TokenEpoch,
+		EndUser: true, Device: claims.Device, ExpiresAt: claims.ExpiresAt}, nil
+}

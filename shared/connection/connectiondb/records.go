@@ -1,0 +1,226 @@
+// Package connectiondb keeps routing records, sockets and redeemed tickets in DynamoDB: app#user / "R" is the record,
+// app#user / C#<connection> a socket, app#user / T#<ticket> a redeemed ticket.
+package connectiondb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+// Store implements connection.Store.
+type Store struct {
+	DB    *dynamodb.Client
+	Table string
+}
+
+var _ connection.Store = (*Store)(nil)
+
+// recordKey is the sort key of a routing record.
+const recordKey = "R"
+
+// record is a routing record. Its attribute names are short because every message to the user pays for its size.
+type record struct {
+	Key     string            `dynamodbav:"pk"`
+	Sort    string            `dynamodbav:"sk"`
+	Version int64             `dynamodbav:"v"`
+	Floor   int64             `dynamodbav:"f"`
+	Ring    map[string]int64  `dynamodbav:"ring"`
+	Devices map[string]device `dynamodbav:"dev"`
+}
+
+// device is an entry of a record. An anonymous device's connection is its name.
+type device struct {
+	Connection string `dynamodbav:"c,omitempty"`
+	Lease      int64  `dynamodbav:"l"`
+	Expires    int64  `dynamodbav:"x"`
+}
+
+func partition(app id.App, user id.User) string { return string(app) + "#" + string(user) }
+
+func itemKey(app id.App, user id.User) table.Item { return table.Key(partition(app, user), recordKey) }
+
+// Routing returns the write of a new user's empty record in the table, for the transaction that registers the user.
+func Routing(tableName string) func(app id.App, user id.User) (types.TransactWriteItem, error) {
+	return func(app id.App, user id.User) (types.TransactWriteItem, error) {
+		item, err := table.Encode(record{Key: partition(app, user), Sort: recordKey,
+			Ring: map[string]int64{}, Devices: map[string]device{}})
+		return types.TransactWriteItem{Put: &types.Put{TableName: &tableName, Item: item}}, err
+	}
+}
+
+// Note implements connection.Store.
+func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (connection.Record, error) {
+	return s.update(ctx, app, user, table.Update{
+		Set:    "SET v = v + :one, ring.#c = v + :one",
+		If:     "attribute_exists(pk)",
+		Names:  map[string]string{"#c": string(conversation)},
+		Values: table.Item{":one": table.N(1)},
+	})
+}
+
+// Trim implements connection.Store.
+func (s *Store) Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error {
+	names, remove := map[string]string{}, make([]string, len(oldest))
+	for i, conversation := range oldest {
+		name := fmt.Sprintf("#c%d", i)
+		names[name], remove[i] = string(conversation), "ring."+name
+	}
+	_, err := s.update(ctx, app, user, table.Update{
+		Set: "SET f = :floor REMOVE " + strings.Join(remove, ", "), If: "v = :version", Names: names,
+		Values: table.Item{":floor": table.N(floor), ":version": table.N(version)},
+	})
+	if errors.Is(err, connection.ErrNotFound) {
+		return nil // the version has moved on: whoever moved it trims
+	}
+	return err
+}
+
+// Record implements connection.Store.
+func (s *Store) Record(ctx context.Context, app id.App, user id.User, strong bool) (connection.Record, error) {
+	var found record
+	ok, err := table.Get(ctx, s.DB, s.Table, itemKey(app, user), strong, &found)
+	if err != nil {
+		return connection.Record{}, err
+	}
+	if !ok {
+		return connection.Record{}, connection.ErrNotFound
+	}
+	return found.decode(), nil
+}
+
+// Attach implements connection.Store. It reads, decides and writes on the condition that what it decided by still
+// stands; a lost race decides anew.
+func (s *Store) Attach(ctx context.Context, socket connection.Socket, lease time.Time) (connection.Record, []string, error) {
+	before, err := s.Record(ctx, socket.App, socket.User, true)
+	if err != nil {
+		return connection.Record{}, nil, err
+	}
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return connection.Record{}, nil, table.Classify("attach a device", err)
+		}
+		change, displaced := attachment(before, socket, lease)
+		var after record
+		change.Table, change.Key = s.Table, itemKey(socket.App, socket.User)
+		err := change.Run(ctx, s.DB, &after)
+		if err == nil {
+			return after.decode(), displaced, nil
+		}
+		if !errors.Is(err, table.ErrCondition) {
+			return connection.Record{}, nil, err
+		}
+		if after.Key == "" {
+			return connection.Record{}, nil, connection.ErrNotFound
+		}
+		before = after.decode()
+	}
+}
+
+// attachment is the update that enters the socket's device, and the connections that lose their place by it.
+func attachment(before connection.Record, socket connection.Socket, lease time.Time) (table.Update, []string) {
+	change := table.Update{
+		Set:   "SET dev.#d = :d",
+		Names: map[string]string{"#d": socket.Device},
+	}
+	entry := encodeDevice(socket.Device, connection.Device{Connection: socket.Connection, Lease: lease.Unix(), Expires: socket.ExpiresAt.Unix()})
+	change.Values = table.Item{":d": entry}
+	old, known := before.Devices[socket.Device]
+	switch {
+	case known:
+		// The whole entry, not its lease alone: two connects can fall into one second.
+		change.If = "dev.#d = :old"
+		change.Values[":old"] = encodeDevice(socket.Device, old)
+		if old.Connection != "" && old.Connection != socket.Connection {
+			return change, []string{old.Connection}
+		}
+		return change, nil
+	case len(before.Devices) < connection.MaxDevices:
+		change.If = "attribute_not_exists(dev.#d) AND size(dev) < :max"
+		change.Values[":max"] = table.N(connection.MaxDevices)
+		return change, nil
+	}
+	silent := before.Silent()
+	change.Set += " REMOVE dev.#s"
+	change.If = "attribute_not_exists(dev.#d) AND dev.#s = :silent"
+	change.Names["#s"], change.Values[":silent"] = silent, encodeDevice(silent, before.Devices[silent])
+	if old := before.Devices[silent].Connection; old != "" {
+		return change, []string{old}
+	}
+	return change, nil
+}
+
+// Renew implements connection.Store.
+func (s *Store) Renew(ctx context.Context, socket connection.Socket, lease time.Time) (connection.Record, error) {
+	change := table.Update{
+		Set:    "SET dev.#d.l = :lease, dev.#d.x = :expires",
+		If:     "attribute_exists(dev.#d)",
+		Names:  map[string]string{"#d": socket.Device},
+		Values: table.Item{":lease": table.N(lease.Unix()), ":expires": table.N(socket.ExpiresAt.Unix())},
+	}
+	if !connection.Anonymous(socket.Device) {
+		change.If = "dev.#d.c = :connection"
+		change.Values[":connection"] = table.S(socket.Connection)
+	}
+	return s.update(ctx, socket.App, socket.User, change)
+}
+
+// Detach implements connection.Store.
+func (s *Store) Detach(ctx context.Context, app id.App, user id.User, device, connectionID string) error {
+	change := table.Update{Set: "REMOVE dev.#d.c", If: "dev.#d.c = :connection", Names: map[string]string{"#d": device},
+		Values: table.Item{":connection": table.S(connectionID)}}
+	if connection.Anonymous(device) {
+		change = table.Update{Set: "REMOVE dev.#d", If: "attribute_exists(pk)", Names: change.Names}
+	}
+	_, err := s.update(ctx, app, user, change)
+	if errors.Is(err, connection.ErrNotFound) {
+		return nil // another connection has the device by now
+	}
+	return err
+}
+
+// update runs the change on a record; a false condition is connection.ErrNotFound.
+func (s *Store) update(ctx context.Context, app id.App, user id.User, change table.Update) (connection.Record, error) {
+	change.Table, change.Key = s.Table, itemKey(app, user)
+	var after record
+	err := change.Run(ctx, s.DB, &after)
+	if errors.Is(err, table.ErrCondition) {
+		return connection.Record{}, connection.ErrNotFound
+	}
+	if err != nil {
+		return connection.Record{}, err
+	}
+	return after.decode(), nil
+}
+
+func (r record) decode() connection.Record {
+	decoded := connection.Record{Version: r.Version, Floor: r.Floor,
+		Ring: map[id.Conversation]int64{}, Devices: map[string]connection.Device{}}
+	for conversation, version := range r.Ring {
+		decoded.Ring[id.Conversation(conversation)] = version
+	}
+	for name, entry := range r.Devices {
+		if connection.Anonymous(name) {
+			entry.Connection = name[1:]
+		}
+		decoded.Devices[name] = connection.Device{Connection: entry.Connection, Lease: entry.Lease, Expires: entry.Expires}
+	}
+	return decoded
+}
+
+func encodeDevice(name string, entry connection.Device) types.AttributeValue {
+	item := table.Item{"l": table.N(entry.Lease), "x": table.N(entry.Expires)}
+	if !connection.Anonymous(name) && entry.Connection != "" {
+		item["c"] = table.S(entry.Connection)
+	}
+	return &types.AttributeValueMemberM{Value: item}
+}

@@ -1,0 +1,178 @@
+package connectiondb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+const (
+	socketPrefix = "C#"
+	ticketPrefix = "T#"
+)
+
+type socketRow struct {
+	Key     string  `dynamodbav:"pk"`
+	Sort    string  `dynamodbav:"sk"`
+	Minter  string  `dynamodbav:"key"` // app#key: the index that a revocation reads
+	Device  string  `dynamodbav:"device"`
+	Epoch   int64   `dynamodbav:"epoch"`
+	Token   int64   `dynamodbav:"token_expires"`
+	Window  *window `dynamodbav:"win,omitempty"`
+	Expires int64   `dynamodbav:"expires"` // TTL, seconds
+}
+
+type window struct {
+	Since        int64  `dynamodbav:"since"`
+	Version      int64  `dynamodbav:"v"`
+	Conversation string `dynamodbav:"c"`
+	Sequence     int64  `dynamodbav:"seq"`
+	PrevConv     string `dynamodbav:"pc"`
+	PrevSequence int64  `dynamodbav:"pseq"`
+}
+
+type ticketRow struct {
+	Key     string `dynamodbav:"pk"`
+	Sort    string `dynamodbav:"sk"`
+	Expires int64  `dynamodbav:"expires"`
+}
+
+func minter(app id.App, key id.Key) string { return string(app) + "#" + string(key) }
+
+// PutSocket implements connection.Store.
+func (s *Store) PutSocket(ctx context.Context, socket connection.Socket, expires time.Time) error {
+	return table.Put(ctx, s.DB, s.Table, socketRow{
+		Key: partition(socket.App, socket.User), Sort: socketPrefix + socket.Connection,
+		Minter: minter(socket.App, socket.Key), Device: socket.Device, Epoch: socket.Epoch,
+		Token: socket.ExpiresAt.Unix(), Window: encodeWindow(socket.Window), Expires: expires.Unix(),
+	}, "", nil, nil)
+}
+
+// Socket implements connection.Store.
+func (s *Store) Socket(ctx context.Context, app id.App, user id.User, connectionID string) (connection.Socket, error) {
+	var found socketRow
+	ok, err := table.Get(ctx, s.DB, s.Table, socketKey(app, user, connectionID), true, &found)
+	if err != nil {
+		return connection.Socket{}, err
+	}
+	if !ok {
+		return connection.Socket{}, connection.ErrNotFound
+	}
+	_, key, _ := strings.Cut(found.Minter, "#")
+	return connection.Socket{App: app, User: user, Connection: connectionID, Device: found.Device, Key: id.Key(key),
+		Epoch: found.Epoch, ExpiresAt: time.Unix(found.Token, 0).UTC(), Window: found.Window.decode()}, nil
+}
+
+// SetCredential implements connection.Store.
+func (s *Store) SetCredential(ctx context.Context, socket connection.Socket) error {
+	err := table.Update{
+		Table: s.Table, Key: socketKey(socket.App, socket.User, socket.Connection),
+		Set: "SET #key = :key, epoch = :epoch, token_expires = :expires", If: "attribute_exists(pk)",
+		Names: map[string]string{"#key": "key"},
+		Values: table.Item{":key": table.S(minter(socket.App, socket.Key)), ":epoch": table.N(socket.Epoch),
+			":expires": table.N(socket.ExpiresAt.Unix())},
+	}.Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return connection.ErrNotFound
+	}
+	return err
+}
+
+// MoveWindow implements connection.Store.
+func (s *Store) MoveWindow(ctx context.Context, socket connection.Socket, next *connection.Window) (bool, error) {
+	change := table.Update{Table: s.Table, Key: socketKey(socket.App, socket.User, socket.Connection),
+		Set: "REMOVE win", If: "attribute_exists(pk) AND attribute_not_exists(win)", Values: table.Item{}}
+	if was := socket.Window; was != nil {
+		encoded, err := table.Encode(encodeWindow(was))
+		if err != nil {
+			return false, err
+		}
+		change.If, change.Values[":was"] = "win = :was", &types.AttributeValueMemberM{Value: encoded}
+	}
+	if next != nil {
+		encoded, err := table.Encode(encodeWindow(next))
+		if err != nil {
+			return false, err
+		}
+		change.Set, change.Values[":next"] = "SET win = :next", &types.AttributeValueMemberM{Value: encoded}
+	}
+	err := change.Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ByKey implements connection.Store. A position is partition and sort key of the last socket, with a line between.
+func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, after string, limit int) ([]connection.Socket, string, error) {
+	input := &dynamodb.QueryInput{
+		TableName: &s.Table, IndexName: aws.String("by_key"), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression:    aws.String("#key = :key"),
+		ExpressionAttributeNames:  map[string]string{"#key": "key"},
+		ExpressionAttributeValues: table.Item{":key": table.S(minter(app, key))},
+		ReturnConsumedCapacity:    types.ReturnConsumedCapacityIndexes,
+	}
+	if pk, sk, ok := strings.Cut(after, "\n"); ok {
+		input.ExclusiveStartKey = table.Key(pk, sk)
+		input.ExclusiveStartKey["key"] = table.S(minter(app, key))
+	}
+	answer, err := s.DB.Query(ctx, input)
+	if err != nil {
+		return nil, "", table.Classify("find a key's sockets", err)
+	}
+	var sockets []connection.Socket
+	var position string
+	for _, item := range answer.Items {
+		var found socketRow
+		if err := table.Decode(item, &found); err != nil {
+			return nil, "", err
+		}
+		position = found.Key + "\n" + found.Sort
+		_, user, _ := strings.Cut(found.Key, "#")
+		sockets = append(sockets, connection.Socket{App: app, User: id.User(user), Key: key, Device: found.Device,
+			Connection: strings.TrimPrefix(found.Sort, socketPrefix)})
+	}
+	if len(answer.LastEvaluatedKey) == 0 {
+		position = ""
+	}
+	return sockets, position, nil
+}
+
+// Redeem implements connection.Store.
+func (s *Store) Redeem(ctx context.Context, app id.App, user id.User, ticket string, until time.Time) error {
+	row := ticketRow{Key: partition(app, user), Sort: ticketPrefix + ticket, Expires: until.Unix()}
+	err := table.Put(ctx, s.DB, s.Table, row, "attribute_not_exists(pk)", nil, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return connection.ErrRedeemed
+	}
+	return err
+}
+
+func socketKey(app id.App, user id.User, connectionID string) table.Item {
+	return table.Key(partition(app, user), socketPrefix+connectionID)
+}
+
+func encodeWindow(w *connection.Window) *window {
+	if w == nil {
+		return nil
+	}
+	return &window{Since: w.Since, Version: w.Version, Conversation: string(w.Conversation), Sequence: w.Sequence,
+		PrevConv: string(w.PrevConversation), PrevSequence: w.PrevSequence}
+}
+
+func (w *window) decode() *connection.Window {
+	if w == nil {
+		return nil
+	}
+	return &connection.Window{Since: w.Since, Version: w.Version, Conversation: id.Conversation(w.Conversation), Sequence: w.Sequence,
+		PrevConversation: id.Conversation(w.PrevConv), PrevSequence: w.PrevSequence}
+}

@@ -1,0 +1,266 @@
+package connectiontest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table/storetest"
+)
+
+// Leases of the suite: each later than the last.
+func lease(number int) time.Time {
+	return storetest.Noon().Truncate(time.Second).Add(time.Duration(number) * time.Minute)
+}
+
+func runNoRecord(t *testing.T, s Suite) {
+	ctx, socket := t.Context(), NewSocket("phone", "conn-1")
+	_, err := s.Store.Note(ctx, socket.App, socket.User, Conversation(1))
+	storetest.Refused(t, "Note", err, connection.ErrNotFound)
+	_, _, err = s.Store.Attach(ctx, socket, lease(1))
+	storetest.Refused(t, "Attach", err, connection.ErrNotFound)
+	_, err = s.Store.Renew(ctx, socket, lease(1))
+	storetest.Refused(t, "Renew", err, connection.ErrNotFound)
+	storetest.OK(t, "Trim", s.Store.Trim(ctx, socket.App, socket.User, 0, []id.Conversation{Conversation(1)}, 1))
+	for _, name := range []string{"phone", "~conn-1"} {
+		storetest.OK(t, "Detach", s.Store.Detach(ctx, socket.App, socket.User, name, "conn-1"))
+	}
+	for _, strong := range []bool{false, true} { // none of these has made one
+		_, err = s.Store.Record(ctx, socket.App, socket.User, strong)
+		storetest.Refused(t, "Record", err, connection.ErrNotFound)
+	}
+}
+
+func runNote(t *testing.T, s Suite) {
+	socket := s.newUser()
+	want := connection.Record{Ring: map[id.Conversation]int64{}, Devices: map[string]connection.Device{}}
+	sameRecord(t, "an empty record", s.record(t, socket), want)
+	for i, number := range []int{1, 2, 1, 3} {
+		want.Version = int64(i + 1)
+		want.Ring[Conversation(number)] = want.Version
+		sameRecord(t, "Note", s.note(t, socket, number), want)
+		sameRecord(t, "Record", s.record(t, socket), want)
+	}
+}
+
+func runNoteRace(t *testing.T, s Suite) {
+	socket := s.newUser()
+	versions := make([]int64, storetest.Racers)
+	for _, err := range storetest.AtOnce(len(versions), func(i int) error {
+		after, err := s.Store.Note(t.Context(), socket.App, socket.User, Conversation(i%8))
+		versions[i] = after.Version
+		if at := after.Ring[Conversation(i%8)]; err == nil && at != after.Version {
+			return fmt.Errorf("noted at %d under version %d", at, after.Version)
+		}
+		return err
+	}) {
+		storetest.OK(t, "Note", err)
+	}
+	slices.Sort(versions)
+	for i, version := range versions {
+		if version != int64(i+1) {
+			t.Fatalf("versions %v: each change needs its own", versions)
+		}
+	}
+	if last := s.record(t, socket); len(last.Ring) != 8 || last.Version != storetest.Racers {
+		t.Fatalf("after the race: %+v", last)
+	}
+}
+
+func runTrim(t *testing.T, s Suite) {
+	socket := s.newUser()
+	for number := range connection.RingSize {
+		s.note(t, socket, number)
+	}
+	full := s.record(t, socket)
+	oldest, floor := full.Overflow()
+	for _, version := range []int64{full.Version - 1, full.Version + 1} {
+		storetest.OK(t, "Trim", s.Store.Trim(t.Context(), socket.App, socket.User, version, oldest, floor))
+		sameRecord(t, "after a Trim at another version", s.record(t, socket), full)
+	}
+	storetest.OK(t, "Trim", s.Store.Trim(t.Context(), socket.App, socket.User, full.Version, oldest, floor))
+	for _, conversation := range oldest {
+		delete(full.Ring, conversation)
+	}
+	full.Floor = floor
+	sameRecord(t, "after a Trim", s.record(t, socket), full)
+}
+
+func runAttach(t *testing.T, s Suite) {
+	phone := s.newUser()
+	nameless := On(phone, "", "conn-2")
+	s.attach(t, phone, lease(1))
+	after := s.attach(t, nameless, lease(2))
+	if len(after.Devices) != 2 {
+		t.Fatalf("devices %+v, want two", after.Devices)
+	}
+	wantDevice(t, after, "phone", entry(phone, lease(1)))
+	wantDevice(t, after, "~conn-2", entry(nameless, lease(2)))
+}
+
+func runReplace(t *testing.T, s Suite) {
+	first := s.newUser()
+	second := On(first, "phone", "conn-2")
+	s.attach(t, first, lease(1))
+	after := s.attach(t, second, lease(1), "conn-1")
+	wantDevice(t, after, "phone", entry(second, lease(1)))
+	after = s.attach(t, second, lease(2)) // the same connection again displaces nothing
+	wantDevice(t, after, "phone", entry(second, lease(2)))
+	storetest.OK(t, "Detach", s.Store.Detach(t.Context(), first.App, first.User, "phone", "conn-2"))
+	s.attach(t, first, lease(3)) // nor does a device without a socket lose one
+}
+
+// fill attaches MaxDevices devices; the third has been silent longest.
+func (s Suite) fill(t *testing.T) connection.Socket {
+	t.Helper()
+	socket := s.newUser()
+	for i := range connection.MaxDevices {
+		at := lease(10 + i)
+		if i == 2 {
+			at = lease(1)
+		}
+		s.attach(t, On(socket, fmt.Sprint("device-", i), fmt.Sprint("conn-", i)), at)
+	}
+	return socket
+}
+
+func runEvict(t *testing.T, s Suite) {
+	socket := s.fill(t)
+	sixth := On(socket, "", "conn-6")
+	after := s.attach(t, sixth, lease(20), "conn-2")
+	wantDevice(t, after, "~conn-6", entry(sixth, lease(20)))
+	if _, known := after.Devices["device-2"]; known || len(after.Devices) != connection.MaxDevices {
+		t.Fatalf("devices %+v", after.Devices)
+	}
+	storetest.OK(t, "Detach", s.Store.Detach(t.Context(), socket.App, socket.User, "device-0", "conn-0"))
+	after = s.attach(t, On(socket, "seventh", "conn-7"), lease(21)) // the next silent one has no socket to lose
+	if _, known := after.Devices["device-0"]; known || len(after.Devices) != connection.MaxDevices {
+		t.Fatalf("devices %+v", after.Devices)
+	}
+	s.attach(t, On(socket, "device-1", "conn-8"), lease(22), "conn-1") // a known one takes its own place
+}
+
+// reconnects is how many of a user's devices connect at once in the suite; the contention that a user can cause.
+const reconnects = connection.MaxDevices
+
+// attachAtOnce attaches the sockets at once and returns all connections that lost their place.
+func (s Suite) attachAtOnce(t *testing.T, sockets []connection.Socket) (displaced []string) {
+	t.Helper()
+	lost := make([][]string, len(sockets))
+	for _, err := range storetest.AtOnce(len(sockets), func(i int) (err error) {
+		_, lost[i], err = s.Store.Attach(t.Context(), sockets[i], lease(30))
+		return err
+	}) {
+		storetest.OK(t, "Attach", err)
+	}
+	displaced = slices.Concat(lost...)
+	slices.Sort(displaced)
+	return displaced
+}
+
+// wantOnlyKept checks that of all connections those are in the record that were not displaced.
+func (s Suite) wantOnlyKept(t *testing.T, socket connection.Socket, all, displaced []string) {
+	t.Helper()
+	kept := []string{}
+	for _, device := range s.record(t, socket).Devices {
+		kept = append(kept, device.Connection)
+	}
+	got := append(kept, displaced...)
+	slices.Sort(got)
+	slices.Sort(all)
+	if !slices.Equal(got, all) {
+		t.Fatalf("kept and displaced together %v, want each connection once: %v", got, all)
+	}
+}
+
+// runReplaceRace lets one device connect several times within one second: all leases are equal.
+func runReplaceRace(t *testing.T, s Suite) {
+	socket := s.newUser()
+	s.attach(t, socket, lease(30))
+	all, sockets := []string{socket.Connection}, []connection.Socket{}
+	for i := range reconnects {
+		next := On(socket, "phone", fmt.Sprint("again-", i))
+		sockets, all = append(sockets, next), append(all, next.Connection)
+	}
+	displaced := s.attachAtOnce(t, sockets)
+	if len(displaced) != reconnects {
+		t.Errorf("displaced %v, want %d", displaced, reconnects)
+	}
+	s.wantOnlyKept(t, socket, all, displaced)
+}
+
+func runEvictRace(t *testing.T, s Suite) {
+	socket := s.fill(t)
+	var all []string
+	for _, device := range s.record(t, socket).Devices {
+		all = append(all, device.Connection)
+	}
+	var sockets []connection.Socket
+	for i := range reconnects {
+		next := On(socket, "", fmt.Sprint("new-", i))
+		sockets, all = append(sockets, next), append(all, next.Connection)
+	}
+	displaced := s.attachAtOnce(t, sockets)
+	if devices := s.record(t, socket).Devices; len(devices) != connection.MaxDevices {
+		t.Errorf("%d devices, want %d", len(devices), connection.MaxDevices)
+	}
+	s.wantOnlyKept(t, socket, all, displaced)
+}
+
+func runRenew(t *testing.T, s Suite) {
+	for _, device := range []string{"phone", ""} {
+		socket := s.newUser()
+		socket = On(socket, device, "conn-1")
+		s.attach(t, socket, lease(1))
+		socket.ExpiresAt = socket.ExpiresAt.Add(time.Hour)
+		after, err := s.Store.Renew(t.Context(), socket, lease(2))
+		storetest.OK(t, "Renew", err)
+		wantDevice(t, after, socket.Device, entry(socket, lease(2)))
+		sameRecord(t, "Record", s.record(t, socket), after)
+		for _, lost := range []connection.Socket{On(socket, device, "conn-2"), On(socket, "tablet", "conn-1")} {
+			_, err = s.Store.Renew(t.Context(), lost, lease(3))
+			storetest.Refused(t, "Renew of a socket without a place", err, connection.ErrNotFound)
+		}
+		sameRecord(t, "Record", s.record(t, socket), after)
+		storetest.OK(t, "Detach", s.Store.Detach(t.Context(), socket.App, socket.User, socket.Device, "conn-1"))
+		_, err = s.Store.Renew(t.Context(), socket, lease(3))
+		storetest.Refused(t, "Renew after Detach", err, connection.ErrNotFound)
+	}
+}
+
+func runDetach(t *testing.T, s Suite) {
+	phone := s.newUser()
+	nameless := On(phone, "", "conn-2")
+	s.attach(t, phone, lease(1))
+	before := s.attach(t, nameless, lease(2))
+	detach := func(device, connectionID string) connection.Record {
+		storetest.OK(t, "Detach", s.Store.Detach(t.Context(), phone.App, phone.User, device, connectionID))
+		return s.record(t, phone)
+	}
+	sameRecord(t, "Detach of another connection", detach("phone", "conn-2"), before)
+	sameRecord(t, "Detach of an unknown device", detach("tablet", "conn-1"), before)
+	sameRecord(t, "Detach of an unknown anonymous device", detach("~conn-3", "conn-3"), before)
+	after := detach("phone", "conn-1")
+	wantDevice(t, after, "phone", connection.Device{Lease: lease(1).Unix(), Expires: phone.ExpiresAt.Unix()})
+	wantDevice(t, after, "~conn-2", entry(nameless, lease(2)))
+	sameRecord(t, "Detach again", detach("phone", "conn-1"), after)
+	after = detach("~conn-2", "conn-2")
+	if _, known := after.Devices["~conn-2"]; known || len(after.Devices) != 1 {
+		t.Fatalf("devices %+v, want the phone alone", after.Devices)
+	}
+	sameRecord(t, "Detach again", detach("~conn-2", "conn-2"), after)
+}
+
+func runDevicesAndRing(t *testing.T, s Suite) {
+	socket := s.newUser()
+	s.attach(t, socket, lease(1))
+	noted := s.note(t, socket, 1)
+	wantDevice(t, noted, "phone", entry(socket, lease(1)))
+	after := s.attach(t, On(socket, "tablet", "conn-2"), lease(2))
+	if after.Version != 1 || after.Ring[Conversation(1)] != 1 || len(after.Ring) != 1 {
+		t.Fatalf("Attach changed the ring: %+v", after)
+	}
+}

@@ -1,0 +1,70 @@
+package connection
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// Notify notes that the conversation changed for the user, under the next version, and posts the frame of that version
+// to every live device but the one of the connection in except. It fails only where the note fails.
+func (s *Service) Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, except string, frame func(version int64) []byte) (int64, error) {
+	record, err := s.Note(ctx, app, user, conversation)
+	if err != nil {
+		return 0, err
+	}
+	s.Push(ctx, app, user, record, except, frame(record.Version))
+	return record.Version, nil
+}
+
+// HasOther tells whether the user has a device besides the one of the connection ("" for none); read strongly.
+func (s *Service) HasOther(ctx context.Context, app id.App, user id.User, connection string) (bool, error) {
+	record, err := s.Store.Record(ctx, app, user, true)
+	return record.HasOther(connection, s.Clock.Now()), err
+}
+
+// Changed returns the user's version and the conversations that changed after since, each with the version of its last
+// change; complete is false where the record does not reach back so far. A version that seems to lie ahead is looked at
+// strongly before it is believed.
+func (s *Service) Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool) (version int64, changed map[id.Conversation]int64, complete bool, err error) {
+	record, err := s.Store.Record(ctx, app, user, strong)
+	if err == nil && since > record.Version && !strong {
+		record, err = s.Store.Record(ctx, app, user, true)
+	}
+	if err != nil {
+		return 0, nil, false, err
+	}
+	conversations, complete := record.ChangedSince(since)
+	changed = map[id.Conversation]int64{}
+	for _, conversation := range conversations {
+		changed[conversation] = record.Ring[conversation]
+	}
+	return record.Version, changed, complete, nil
+}
+
+// Signal posts a frame to the user's live devices without noting anything: for what is worth nothing a second later.
+func (s *Service) Signal(ctx context.Context, app id.App, user id.User, frame []byte) error {
+	record, err := s.Store.Record(ctx, app, user, false)
+	if errors.Is(err, ErrNotFound) {
+		return fault.Invalid(fault.Field{Name: "to", Code: fault.UserNotFound, Args: []any{"to"}})
+	}
+	if err == nil {
+		s.Push(ctx, app, user, record, "", frame)
+	}
+	return err
+}
+
+// Standing returns the socket's row, with the rights that an auth frame may have renewed; ErrNotFound where it has none.
+func (s *Service) Standing(ctx context.Context, app id.App, user id.User, connection string) (Socket, error) {
+	return s.Store.Socket(ctx, app, user, connection)
+}
+
+// Answer posts a frame to the connection; a connection that is gone is no error.
+func (s *Service) Answer(ctx context.Context, connection string, frame []byte) error {
+	if err := s.Poster.Post(ctx, connection, frame); err != nil && !errors.Is(err, ErrGone) {
+		return err
+	}
+	return nil
+}

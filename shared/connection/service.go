@@ -1,0 +1,185 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// postPatience is how long one push may take. A slow connection costs its own push, never the send: the version tells
+// the client what it has missed.
+const postPatience = 2 * time.Second
+
+// cutWorkers is how many connections are closed at once.
+const cutWorkers = 32
+
+// Service pushes to users' devices and opens, keeps and cuts their sockets.
+type Service struct {
+	Store  Store
+	Poster Poster
+	Clock  clock.Clock
+}
+
+// Note records that a conversation of the user changed and returns the record to push by. A full ring is emptied by
+// half on the way.
+func (s *Service) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (Record, error) {
+	record, err := s.Store.Note(ctx, app, user, conversation)
+	if err != nil {
+		return Record{}, fmt.Errorf("note the change: %w", err)
+	}
+	if oldest, floor := record.Overflow(); oldest != nil {
+		if err := s.Store.Trim(ctx, app, user, record.Version, oldest, floor); err != nil {
+			// The next change tries again; a ring that is too long costs a little, and loses nothing.
+			slog.WarnContext(ctx, "ring not trimmed", "error", err)
+		}
+	}
+	return record, nil
+}
+
+// Push posts the frame to every live device of the record but the connection named in except, all at once. Nothing that
+// goes wrong with one concerns the others or the caller: versions and acknowledgements are the proof of delivery.
+func (s *Service) Push(ctx context.Context, app id.App, user id.User, record Record, except string, frame []byte) {
+	var group errgroup.Group
+	now := s.Clock.Now()
+	for name, device := range record.Devices {
+		switch {
+		case device.Connection == "" || device.Connection == except:
+		case device.Live(now):
+			group.Go(func() error { s.post(ctx, app, user, name, device, frame); return nil })
+		case now.Unix() >= device.Expires:
+			// The token ran out and no auth frame renewed it: the socket ends here.
+			group.Go(func() error { s.Cut(ctx, app, user, name, device.Connection); return nil })
+		}
+	}
+	group.Wait()
+}
+
+func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, frame []byte) {
+	ctx, cancel := context.WithTimeout(ctx, postPatience)
+	defer cancel()
+	err := s.Poster.Post(ctx, device.Connection, frame)
+	if errors.Is(err, ErrGone) && !device.young(s.Clock.Now()) {
+		err = s.Store.Detach(ctx, app, user, name, device.Connection)
+	}
+	if err != nil && !errors.Is(err, ErrGone) {
+		slog.WarnContext(ctx, "push failed", "error", err)
+	}
+}
+
+// Open enters a new socket: its row first, so that a revoked key finds it, then its device.
+func (s *Service) Open(ctx context.Context, socket Socket) error {
+	if err := s.Store.PutSocket(ctx, socket, s.Clock.Now().Add(MaxLife)); err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	_, err := s.attach(ctx, socket)
+	return err
+}
+
+// attach gives the socket's device its place in the record and closes the connections that lose theirs by it.
+func (s *Service) attach(ctx context.Context, socket Socket) (Record, error) {
+	record, displaced, err := s.Store.Attach(ctx, socket, s.Clock.Now().Add(Lease))
+	if err != nil {
+		return Record{}, fmt.Errorf("attach: %w", err)
+	}
+	for _, connection := range displaced {
+		if err := s.Poster.Close(ctx, connection); err != nil && !errors.Is(err, ErrGone) {
+			slog.WarnContext(ctx, "displaced connection not closed", "error", err)
+		}
+	}
+	return record, nil
+}
+
+// Keep answers a ping: it renews the lease where that is due and returns the record. A device that has dropped out of
+// the record gets its place back. ErrGone says that another connection has it by now, so that this one has to be closed.
+func (s *Service) Keep(ctx context.Context, socket Socket) (Record, error) {
+	now := s.Clock.Now()
+	record, err := s.Store.Record(ctx, socket.App, socket.User, false)
+	if err != nil {
+		return Record{}, err
+	}
+	device := record.Devices[socket.Device]
+	due := now.After(time.Unix(device.Lease, 0).Add(RenewAfter - Lease))
+	if device.Connection == socket.Connection && !due {
+		return record, nil
+	}
+	record, err = s.Store.Renew(ctx, socket, now.Add(Lease))
+	if !errors.Is(err, ErrNotFound) {
+		return record, err
+	}
+	return s.regain(ctx, socket)
+}
+
+// regain enters a device again that is not in the record, unless a newer connection has its name.
+func (s *Service) regain(ctx context.Context, socket Socket) (Record, error) {
+	record, err := s.Store.Record(ctx, socket.App, socket.User, true)
+	if err != nil {
+		return Record{}, err
+	}
+	if holder := record.Devices[socket.Device].Connection; holder != "" && holder != socket.Connection {
+		return Record{}, ErrGone
+	}
+	return s.attach(ctx, socket)
+}
+
+// Reauthorize gives an open socket the rights and the expiry of a new token.
+func (s *Service) Reauthorize(ctx context.Context, socket Socket) (Record, error) {
+	if err := s.Store.SetCredential(ctx, socket); err != nil {
+		return Record{}, err
+	}
+	return s.Store.Renew(ctx, socket, s.Clock.Now().Add(Lease))
+}
+
+// Cut closes a connection and takes it out of the record. What fails is logged: a socket that survives is refused at
+// its next frame.
+func (s *Service) Cut(ctx context.Context, app id.App, user id.User, device, connection string) {
+	if err := s.Poster.Close(ctx, connection); err != nil && !errors.Is(err, ErrGone) {
+		slog.WarnContext(ctx, "connection not closed", "error", err)
+	}
+	if err := s.Store.Detach(ctx, app, user, device, connection); err != nil {
+		slog.WarnContext(ctx, "connection not detached", "error", err)
+	}
+}
+
+// CutUser closes every socket of the user.
+func (s *Service) CutUser(ctx context.Context, app id.App, user id.User) error {
+	record, err := s.Store.Record(ctx, app, user, true)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cut a user's sockets: %w", err)
+	}
+	for name, device := range record.Devices {
+		if device.Connection != "" {
+			s.Cut(ctx, app, user, name, device.Connection)
+		}
+	}
+	return nil
+}
+
+// CutKey closes every socket whose token the key minted.
+func (s *Service) CutKey(ctx context.Context, app id.App, key id.Key) error {
+	for after := ""; ; {
+		sockets, next, err := s.Store.ByKey(ctx, app, key, after, 100)
+		if err != nil {
+			return fmt.Errorf("find the key's sockets: %w", err)
+		}
+		var group errgroup.Group
+		group.SetLimit(cutWorkers)
+		for _, socket := range sockets {
+			group.Go(func() error { s.Cut(ctx, app, socket.User, socket.Device, socket.Connection); return nil })
+		}
+		group.Wait()
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}

@@ -1,0 +1,69 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// ErrNotFound says that there is no such record or socket.
+var ErrNotFound = errors.New("connection: not found")
+
+// ErrGone says that the connection is closed, or was never one.
+var ErrGone = errors.New("connection: gone")
+
+// ErrRedeemed says that the ticket was used before.
+var ErrRedeemed = errors.New("connection: ticket redeemed before")
+
+// Store keeps routing records, sockets and redeemed tickets.
+type Store interface {
+	// Note records that the conversation changed, under the next version, and returns the record after that; one
+	// write. ErrNotFound where the user has no record.
+	Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (Record, error)
+	// Trim forgets the conversations and raises the floor, if the record's version is still the one given; otherwise
+	// it does nothing. One write.
+	Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error
+	// Record returns the user's record, or ErrNotFound.
+	Record(ctx context.Context, app id.App, user id.User, strong bool) (Record, error)
+
+	// Attach enters the socket's device into the record, under a lease until the time, and returns the record after
+	// that. A device of the same name is replaced. Where MaxDevices others are known, the one silent longest goes. The
+	// connections that lost their place are returned for the caller to close.
+	Attach(ctx context.Context, socket Socket, lease time.Time) (after Record, displaced []string, err error)
+	// Renew extends the lease and the expiry of the socket's device, and returns the record after that; ErrNotFound
+	// where the device's connection is another by now.
+	Renew(ctx context.Context, socket Socket, lease time.Time) (Record, error)
+	// Detach removes the connection from the record if the device still has it: an anonymous device goes, a named
+	// one stays known. Otherwise it does nothing. One write.
+	Detach(ctx context.Context, app id.App, user id.User, device, connection string) error
+
+	// PutSocket stores the socket's row, whatever stands there. It expires by itself after MaxLife.
+	PutSocket(ctx context.Context, socket Socket, expires time.Time) error
+	// Socket returns the row of the user's connection, read strongly, or ErrNotFound.
+	Socket(ctx context.Context, app id.App, user id.User, connection string) (Socket, error)
+	// SetCredential gives the socket's row another key, epoch and expiry; ErrNotFound where there is no row.
+	SetCredential(ctx context.Context, socket Socket) error
+	// MoveWindow sets the socket's window if it is still the one that was; it tells whether it did. A socket that is
+	// gone is not moved.
+	MoveWindow(ctx context.Context, socket Socket, next *Window) (moved bool, err error)
+	// ByKey returns up to limit sockets that tokens of the key opened (App, User, Connection and Device are set),
+	// those after the position ("" begins), and the next position ("" at the end). It is eventually consistent and
+	// may return sockets that have closed.
+	ByKey(ctx context.Context, app id.App, key id.Key, after string, limit int) (sockets []Socket, next string, err error)
+
+	// Redeem marks the ticket used until the time; ErrRedeemed where it was before. Of any number of concurrent calls
+	// exactly one succeeds.
+	Redeem(ctx context.Context, app id.App, user id.User, ticket string, until time.Time) error
+}
+
+// Poster is API Gateway's side of the sockets. Every method answers ErrGone for a connection that is closed or unknown.
+type Poster interface {
+	// Post sends a text frame of at most 128 KB. Success proves nothing about its arrival.
+	Post(ctx context.Context, connection string, frame []byte) error
+	// Close closes the connection.
+	Close(ctx context.Context, connection string) error
+	// Exists tells whether the connection is open.
+	Exists(ctx context.Context, connection string) error
+}

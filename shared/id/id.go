@@ -1,0 +1,201 @@
+// Package id makes and recognises TokenIM's identifiers.
+//
+// Every identifier is a prefix that names its kind and a body in base62 (0-9, A-Z, a-z), so it can stand in a URL, a
+// file name or a log line as it is. A key ID begins with the body of its app's ID: whoever sees a key knows which app's
+// rows to read, and the key and the acting user come in one round trip.
+package id
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"math/big"
+	"strings"
+)
+
+// App identifies a tenant: "app_" and 16 characters (95 bits).
+type App string
+
+// User identifies an end user within an app: "u_" and 22 characters (128 bits).
+type User string
+
+// Key identifies an API key: "key_", the app's 16 characters and 10 of its own.
+type Key string
+
+// Conversation identifies a conversation within an app: "c_" and 22 characters for a pair of users.
+type Conversation string
+
+const (
+	appPrefix          = "app_"
+	userPrefix         = "u_"
+	keyPrefix          = "key_"
+	groupPrefix        = "g_"
+	conversationPrefix = "c_"
+
+	appLength  = 16
+	keyLength  = 10
+	hashLength = 22 // base62 characters of 128 bits
+)
+
+// reserved lists the prefixes that no username may begin with, so that an ID and a name are never mistaken.
+var reserved = []string{appPrefix, userPrefix, keyPrefix, groupPrefix, conversationPrefix}
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// Source makes random identifiers. The zero value reads crypto/rand.
+type Source struct {
+	// Random is where the bytes come from; nil means crypto/rand.
+	Random io.Reader
+}
+
+// App returns a new app ID.
+func (s Source) App() App { return App(appPrefix + s.Text(appLength)) }
+
+// User returns a new user ID.
+func (s Source) User() User { return User(userPrefix + s.Text(hashLength)) }
+
+// Key returns a new key ID of the app.
+func (s Source) Key(app App) Key {
+	return Key(keyPrefix + strings.TrimPrefix(string(app), appPrefix) + s.Text(keyLength))
+}
+
+// Text returns n random base62 characters, each equally likely (5.95 bits each).
+func (s Source) Text(n int) string {
+	source := s.Random
+	if source == nil {
+		source = rand.Reader
+	}
+	text := make([]byte, 0, n)
+	buffer := make([]byte, n+n/4+8)
+	for len(text) < n {
+		if _, err := io.ReadFull(source, buffer); err != nil {
+			panic("id: no randomness: " + err.Error()) // crypto/rand never fails; there is no safe way on
+		}
+		text = appendUniform(text, buffer, n)
+	}
+	return string(text)
+}
+
+// appendUniform takes base62 characters from random bytes until text has n, dropping bytes that would favour some.
+func appendUniform(text, random []byte, n int) []byte {
+	const fair = 256 - 256%len(alphabet)
+	for _, b := range random {
+		if len(text) == n {
+			break
+		}
+		if int(b) < fair {
+			text = append(text, alphabet[int(b)%len(alphabet)])
+		}
+	}
+	return text
+}
+
+// Pair returns the ID of the conversation between two users of an app, the same for either order: a hash, so both sides
+// know it without asking.
+func Pair(app App, a, b User) Conversation {
+	if b < a {
+		a, b = b, a
+	}
+	return Conversation(conversationPrefix + Hash("pair", string(app), string(a), string(b)))
+}
+
+// DeriveUser returns the user ID that an idempotent creation gets: the same for the same seed.
+func DeriveUser(app App, seed ...string) User {
+	return User(userPrefix + Hash(append([]string{"user", string(app)}, seed...)...))
+}
+
+// DeriveKey returns the key ID that an idempotent creation gets: the same for the same seed.
+func DeriveKey(app App, seed ...string) Key {
+	body := Hash(append([]string{"key", string(app)}, seed...)...)[:keyLength]
+	return Key(keyPrefix + strings.TrimPrefix(string(app), appPrefix) + body)
+}
+
+// Hash returns 128 bits of SHA-256 over the parts as 22 base62 characters. Parts are length-prefixed, so moving a
+// character from one to the next changes the result.
+func Hash(parts ...string) string {
+	digest := sha256.New()
+	for _, part := range parts {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		digest.Write(length[:])
+		digest.Write([]byte(part))
+	}
+	return Base62(digest.Sum(nil)[:16], hashLength)
+}
+
+// Base62 writes the bytes, as one big-endian number, in base62 with leading zeros to the width.
+func Base62(bytes []byte, width int) string {
+	text := new(big.Int).SetBytes(bytes).Text(62)
+	return strings.Repeat("0", max(0, width-len(text))) + swapCase(text)
+}
+
+// swapCase turns math/big's order of letters (lower case first) into ours (upper case first, as in ASCII).
+func swapCase(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return r
+	}, text)
+}
+
+// IsUser tells whether the text has the form of a user ID.
+func IsUser(text string) bool { return hasForm(text, userPrefix, hashLength) }
+
+// IsConversation tells whether the text has the form of a pair's conversation ID.
+func IsConversation(text string) bool { return hasForm(text, conversationPrefix, hashLength) }
+
+// IsApp tells whether the text has the form of an app ID.
+func IsApp(text string) bool { return hasForm(text, appPrefix, appLength) }
+
+// IsKey tells whether the text has the form of a key ID.
+func IsKey(text string) bool { return hasForm(text, keyPrefix, appLength+keyLength) }
+
+// App returns the app that the key ID names. The claim is worth nothing until the key's secret has been checked.
+func (k Key) App() App {
+	if !IsKey(string(k)) {
+		return ""
+	}
+	return App(appPrefix + string(k)[len(keyPrefix):len(keyPrefix)+appLength])
+}
+
+// Body returns the part of the key ID behind its prefix.
+func (k Key) Body() string { return strings.TrimPrefix(string(k), keyPrefix) }
+
+// KeyOf returns the key ID with the body, or "" where the body has not the form of one.
+func KeyOf(body string) Key {
+	if !IsKey(keyPrefix + body) {
+		return ""
+	}
+	return Key(keyPrefix + body)
+}
+
+// Reserved tells whether the name begins with a prefix of TokenIM's identifiers, in any case.
+func Reserved(name string) bool {
+	lower := strings.ToLower(name)
+	for _, prefix := range reserved {
+		if strings.HasPrefix(lower, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsBase62 tells whether the text consists of base62 characters only.
+func IsBase62(text string) bool {
+	for i := range len(text) {
+		if strings.IndexByte(alphabet, text[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func hasForm(text, prefix string, length int) bool {
+	body, ok := strings.CutPrefix(text, prefix)
+	return ok && len(body) == length && IsBase62(body)
+}

@@ -1,0 +1,132 @@
+// Package input checks what callers send against the schema that is declared beside each operation, and turns what the
+// validating library (huma) finds into faults of the catalogue.
+package input
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
+
+	"github.com/tokenim/tokenim/shared/fault"
+)
+
+// separator stands between the code and the argument in the library's messages, once init has replaced them.
+const separator = "\x1f"
+
+// init makes the library say codes of the catalogue instead of English sentences, and takes names by their exact case.
+// The library keeps its messages in variables for this purpose.
+func init() {
+	huma.ValidateStrictCasing = true
+	say := func(code fault.Code, argument string) string { return string(code) + separator + argument }
+	validation.MsgUnexpectedProperty = say(fault.FieldUnknown, "")
+	validation.MsgExpectedRequiredProperty = say(fault.FieldMissing, "%s")
+	for message, expected := range map[*string]string{
+		&validation.MsgExpectedString:          "string",
+		&validation.MsgExpectedInteger:         "integer",
+		&validation.MsgExpectedNumber:          "number",
+		&validation.MsgExpectedBoolean:         "boolean",
+		&validation.MsgExpectedArray:           "array",
+		&validation.MsgExpectedObject:          "object",
+		&validation.MsgExpectedRFC3339DateTime: "RFC 3339 date-time",
+	} {
+		*message = say(fault.FieldType, expected)
+	}
+	validation.MsgExpectedOneOf = say(fault.FieldInvalid, "%s")
+	validation.MsgExpectedMinLength = say(fault.FieldTooShort, "%d")
+	validation.MsgExpectedMaxLength = say(fault.FieldTooLong, "%d")
+	validation.MsgExpectedMinItems = say(fault.FieldTooShort, "%d")
+	validation.MsgExpectedMaxItems = say(fault.FieldTooLong, "%d")
+	validation.MsgExpectedMinimumNumber = say(fault.FieldRange, ">= %v")
+	validation.MsgExpectedMaximumNumber = say(fault.FieldRange, "<= %v")
+	validation.MsgExpectedMatchPattern = say(fault.FieldInvalid, "%s")
+	validation.MsgExpectedBePattern = say(fault.FieldInvalid, "%s")
+	validation.MsgExpectedArrayItemsUnique = say(fault.FieldInvalid, "")
+}
+
+// Fault turns the library's findings into one refusal that names every field. The values themselves, which may be
+// secret, are left behind.
+func Fault(found []error) *fault.Error {
+	var fields []fault.Field
+	for _, err := range found {
+		if detail, ok := errors.AsType[*huma.ErrorDetail](err); ok {
+			fields = append(fields, field(detail))
+		}
+	}
+	if len(fields) == 0 {
+		return fault.Wrap(errors.Join(found...), fault.Internal)
+	}
+	slices.SortFunc(fields, func(a, b fault.Field) int { return cmp.Compare(a.Name, b.Name) })
+	return fault.Invalid(fields...)
+}
+
+// field reads one finding.
+func field(detail *huma.ErrorDetail) fault.Field {
+	_, name, _ := strings.Cut(detail.Location, ".")
+	code, argument, ours := strings.Cut(detail.Message, separator)
+	switch {
+	case !ours:
+		return parameter(name, detail.Message)
+	case fault.Code(code) == fault.FieldMissing:
+		name = join(name, argument)
+		return fault.Field{Name: name, Code: fault.FieldMissing, Args: []any{name}}
+	case fault.Code(code) == fault.FieldUnknown, fault.Code(code) == fault.FieldInvalid:
+		return fault.Field{Name: name, Code: fault.Code(code), Args: []any{name}}
+	}
+	return fault.Field{Name: name, Code: fault.Code(code), Args: []any{name, argument}}
+}
+
+// parameter reads the few sentences about paths and queries that the library does not keep in variables.
+func parameter(name, message string) fault.Field {
+	switch {
+	case strings.HasPrefix(message, "unknown query"):
+		return fault.Field{Name: name, Code: fault.FieldUnknown, Args: []any{name}}
+	case strings.HasPrefix(message, "required"):
+		return fault.Field{Name: name, Code: fault.FieldMissing, Args: []any{name}}
+	case strings.HasPrefix(message, "invalid "):
+		return fault.Field{Name: name, Code: fault.FieldType, Args: []any{name, strings.TrimPrefix(message, "invalid ")}}
+	}
+	return fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}}
+}
+
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
+
+// Decoder checks and decodes JSON objects of one type.
+type Decoder[T any] struct {
+	registry huma.Registry
+	schema   *huma.Schema
+}
+
+// NewDecoder returns a decoder; the type's tags are the schema, as in huma.
+func NewDecoder[T any]() Decoder[T] {
+	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
+	return Decoder[T]{registry: registry, schema: huma.SchemaFromType(registry, reflect.TypeFor[T]())}
+}
+
+// Decode returns the value of a text that strictjson has passed.
+func (d Decoder[T]) Decode(text []byte) (T, error) {
+	var value T
+	var generic any
+	if err := json.Unmarshal(text, &generic); err != nil {
+		return value, fault.New(fault.BodyNotJSON, 0)
+	}
+	var result huma.ValidateResult
+	huma.Validate(d.registry, d.schema, huma.NewPathBuffer([]byte("body"), 4), huma.ModeWriteToServer, generic, &result)
+	if len(result.Errors) > 0 {
+		return value, Fault(result.Errors)
+	}
+	if err := json.Unmarshal(text, &value); err != nil {
+		return value, fault.New(fault.BodyNotJSON, 0)
+	}
+	return value, nil
+}

@@ -1,0 +1,85 @@
+package message
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// Marks is where a user stands in a conversation.
+type Marks struct {
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID."`
+	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark after this call."`
+	ReadSeq        int64           `json:"read_seq" doc:"The read mark after this call."`
+	Unread         *int64          `json:"unread,omitempty" doc:"Messages from the other user beyond the read mark; only after marking read."`
+}
+
+// Acknowledge says that the user's device has everything up to the sequence. Marks move forward only; one beyond the
+// end of the conversation is fault.SequenceAhead.
+func (s *Service) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Marks, error) {
+	if _, err := s.entryOf(ctx, app, user, conversation, sequence); err != nil {
+		return Marks{}, err
+	}
+	member, err := s.Members.Acknowledge(ctx, app, user, conversation, sequence)
+	return member.marks(), notMember(err)
+}
+
+// MarkRead says that the user has read everything up to the sequence, as Acknowledge does, and returns what is left.
+func (s *Service) MarkRead(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Marks, error) {
+	entry, err := s.entryOf(ctx, app, user, conversation, sequence)
+	if err != nil {
+		return Marks{}, err
+	}
+	member, err := s.Members.MarkRead(ctx, app, user, conversation, sequence, entry.Ordinal(user))
+	if err != nil {
+		return Marks{}, notMember(err)
+	}
+	tail, err := s.tail(ctx, app, conversation)
+	if err != nil {
+		return Marks{}, err
+	}
+	marks := member.marks()
+	unread := int64(0)
+	if tail.Sequence > 0 {
+		unread = max(0, member.Unread(tail))
+	}
+	marks.Unread = &unread
+	return marks, nil
+}
+
+// entryOf returns the entry of the sequence for one of the conversation's two users. Because logs have no gaps, an
+// entry that exists is a mark that does not lie ahead. Strangers learn nothing, not even how long the log is.
+func (s *Service) entryOf(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Entry, error) {
+	if !id.IsConversation(string(conversation)) {
+		return Entry{}, notFound()
+	}
+	for _, strong := range []bool{false, true} {
+		entries, err := s.Log.Read(ctx, app, conversation, sequence, 1, strong)
+		if err != nil {
+			return Entry{}, err
+		}
+		if len(entries) == 1 && entries[0].Sequence == sequence {
+			if entries[0].Sender != user && entries[0].Recipient != user {
+				return Entry{}, notFound()
+			}
+			return entries[0], nil
+		}
+	}
+	if _, err := s.member(ctx, app, user, conversation); err != nil {
+		return Entry{}, err
+	}
+	return Entry{}, fault.Invalid(fault.Field{Name: "seq", Code: fault.SequenceAhead, Args: []any{sequence}})
+}
+
+func (m Member) marks() Marks {
+	return Marks{ConversationID: m.Conversation, AckSeq: m.Acknowledged, ReadSeq: m.Read}
+}
+
+func notMember(err error) error {
+	if errors.Is(err, ErrNotMember) {
+		return notFound()
+	}
+	return err
+}

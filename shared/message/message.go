@@ -1,0 +1,129 @@
+// Package message is the heart of TokenIM: one append-only log per conversation, and what users do with it.
+//
+// A conversation's entries are numbered from 1 without gaps. Whoever appends reads first, then puts its entry at the
+// next number if nothing stands there; whoever reads believes only the contiguous prefix. From these two rules follow
+// order, retries with one effect, and resuming without loss.
+package message
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+const (
+	// MaxTextBytes bounds a message's text in bytes of UTF-8.
+	MaxTextBytes = 4096
+	// MaxClientIDBytes bounds a client ID.
+	MaxClientIDBytes = 64
+	// PageSize is the most entries of one page, of one window of a resume, and that a sender may be behind with "known".
+	PageSize = 100
+	// ClientIDLife is how long a client ID without "known" is remembered.
+	ClientIDLife = 7 * 24 * time.Hour
+
+	// TypeText is the type of a text message.
+	TypeText = "text"
+)
+
+// Entry is one entry of a conversation's log, as it is stored: the text sealed. Sequence, ordinals, sender and client
+// ID never change.
+type Entry struct {
+	// App and Conversation name the log; Sequence counts its entries from 1.
+	App          id.App
+	Conversation id.Conversation
+	Sequence     int64
+	// Sender and Recipient are the two users of a pair.
+	Sender    id.User
+	Recipient id.User
+	// Type is what the text is.
+	Type string
+	// Sealed is the text under the app's data key.
+	Sealed []byte
+	// ClientID is the sender's own ID of the message; "" where it gave none.
+	ClientID string
+	// SentAt is when it was appended.
+	SentAt time.Time
+	// ToLower and ToUpper count the messages of the conversation so far that are for the user whose ID sorts lower,
+	// and for the other: the ordinals by which unread messages are counted without reading them.
+	ToLower int64
+	ToUpper int64
+}
+
+// Ordinal returns how many messages of the conversation up to this entry are for the user.
+func (e Entry) Ordinal(user id.User) int64 {
+	other := e.Sender
+	if user == e.Sender {
+		other = e.Recipient
+	}
+	if user < other {
+		return e.ToLower
+	}
+	return e.ToUpper
+}
+
+// follow returns the entry that comes after e in the log: the draft with the next number and the right ordinals.
+func (e Entry) follow(draft Entry) Entry {
+	draft.Sequence = e.Sequence + 1
+	draft.ToLower, draft.ToUpper = e.ToLower, e.ToUpper
+	if draft.Recipient < draft.Sender {
+		draft.ToLower++
+	} else {
+		draft.ToUpper++
+	}
+	return draft
+}
+
+// Message is an entry as users see it, and its JSON on the wire: the same in every answer, push and resume.
+type Message struct {
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation it belongs to." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Seq            int64           `json:"seq" doc:"Its number in the conversation, from 1 without gaps." example:"1"`
+	MessageID      string          `json:"message_id" doc:"Its ID within the app." example:"m_4oKyQ1F8aXbT0mJ2cLw7Zr_1"`
+	From           id.User         `json:"from" doc:"The sender's user ID."`
+	To             id.User         `json:"to" doc:"The receiver's user ID."`
+	Type           string          `json:"type" doc:"What the message is." example:"text"`
+	Message        string          `json:"message" doc:"The text." example:"Hello!"`
+	ClientID       string          `json:"client_id,omitempty" doc:"The sender's own ID of the message."`
+	SentAt         time.Time       `json:"sent_at" doc:"When it was stored."`
+}
+
+// ID returns the message ID of the entry: conversation and sequence in one text.
+func (e Entry) ID() string {
+	return "m_" + strings.TrimPrefix(string(e.Conversation), "c_") + "_" + strconv.FormatInt(e.Sequence, 10)
+}
+
+// open returns the entry as users see it, with its text.
+func (e Entry) open(text []byte) Message {
+	return Message{ConversationID: e.Conversation, Seq: e.Sequence, MessageID: e.ID(), From: e.Sender, To: e.Recipient,
+		Type: e.Type, Message: string(text), ClientID: e.ClientID, SentAt: e.SentAt}
+}
+
+// Member is a user's row of a conversation.
+type Member struct {
+	// App, User and Conversation name the row; Peer is the pair's other user.
+	App          id.App
+	User         id.User
+	Conversation id.Conversation
+	Peer         id.User
+	// Acknowledged is the sequence up to which the user's devices have the messages.
+	Acknowledged int64
+	// Read is the sequence up to which the user has read, ReadOrdinal the user's ordinal there.
+	Read        int64
+	ReadOrdinal int64
+}
+
+// Held returns the sequence up to which the user surely has the messages: what was read has arrived.
+func (m Member) Held() int64 { return max(m.Acknowledged, m.Read) }
+
+// Unread returns how many messages for the user came after its read mark: the one formula, everywhere.
+func (m Member) Unread(tail Entry) int64 { return tail.Ordinal(m.User) - m.ReadOrdinal }
+
+// Claim is a client-ID record: the place that a sender's client ID has in time, put before the message is appended.
+type Claim struct {
+	// From is the last sequence that the first attempt had seen; the message can only be after it.
+	From int64
+	// KeyNumber and Fingerprint are the MAC of the body, so that another body under the same client ID is found out.
+	KeyNumber   uint32
+	Fingerprint []byte
+}

@@ -1,0 +1,176 @@
+package message
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// windowBytes bounds a window's JSON: API Gateway takes frames of 128 KB, and the envelope needs a little.
+const windowBytes = 120 << 10
+
+// rowsPerPage is how many membership rows a resume reads at once.
+const rowsPerPage = 100
+
+// NoVersion is the position of a device that named none at connect.
+const NoVersion int64 = -1
+
+// Progress is how far the resume of a socket has come.
+type Progress struct {
+	// Since is the version that the device named at connect, or NoVersion.
+	Since int64
+	// Version is the user's version when the resume began.
+	Version int64
+	// Conversation and Sequence are the last that was posted; conversations are gone through by ID.
+	Conversation id.Conversation
+	Sequence     int64
+}
+
+// start is where a resume begins in a conversation: behind the sequence.
+type start struct {
+	conversation id.Conversation
+	after        int64
+}
+
+// Begin returns the first window of a socket that has just opened, and the progress after it. since is the version that
+// the device named, or NoVersion.
+//
+// A device that named a version gets, of every conversation that changed since, at least what came after it: each
+// append is followed by a version of its own, so no more than (last change - version) entries can be new to the device.
+// A device that named none, or one too old to tell, gets what lies beyond the user's marks.
+func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Event, *Progress, error) {
+	version, _, complete, err := s.Devices.Changed(ctx, app, user, since, true)
+	if err != nil {
+		return Event{}, nil, err
+	}
+	full := since != NoVersion && !complete
+	if full {
+		since = NoVersion
+	}
+	window, progress, err := s.Next(ctx, app, user, Progress{Since: since, Version: version})
+	window.Full = full
+	return window, progress, err
+}
+
+// Next returns the window behind the progress and the progress after it; nil where the window is the last.
+func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Event, *Progress, error) {
+	window := windowBuilder{service: s, progress: progress, items: []Message{}}
+	starts := s.marked
+	if progress.Since != NoVersion {
+		starts = s.changed
+	}
+	err := starts(ctx, app, user, progress, func(from start) (bool, error) {
+		return window.fill(ctx, app, from)
+	})
+	if err != nil {
+		return Event{}, nil, err
+	}
+	event := Event{Event: "messages", Items: window.items, V: progress.Version, More: window.full}
+	if !window.full {
+		return event, nil, nil
+	}
+	return event, &window.progress, nil
+}
+
+// marked visits the user's conversations by ID, each behind the user's marks, beginning within the conversation of the
+// progress. visit returns false to stop.
+func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
+	if progress.Conversation != "" {
+		if more, err := visit(start{progress.Conversation, progress.Sequence}); err != nil || !more {
+			return err
+		}
+	}
+	for after := progress.Conversation; ; {
+		members, err := s.Members.List(ctx, app, user, after, rowsPerPage, true)
+		if err != nil {
+			return err
+		}
+		for _, member := range members {
+			if more, err := visit(start{member.Conversation, member.Held()}); err != nil || !more {
+				return err
+			}
+			after = member.Conversation
+		}
+		if len(members) < rowsPerPage {
+			return nil
+		}
+	}
+}
+
+// changed visits the conversations that changed since the version of the progress, as marked does.
+func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
+	_, versions, complete, err := s.Devices.Changed(ctx, app, user, progress.Since, true)
+	if err != nil {
+		return err
+	}
+	if !complete { // the ring has moved on during the resume
+		return s.marked(ctx, app, user, progress, visit)
+	}
+	for _, conversation := range slices.Sorted(maps.Keys(versions)) {
+		from := start{conversation: conversation, after: progress.Sequence}
+		switch {
+		case conversation < progress.Conversation:
+			continue
+		case conversation > progress.Conversation:
+			tail, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, true)
+			if err != nil {
+				return err
+			}
+			if len(tail) == 0 {
+				continue
+			}
+			from.after = max(0, tail[0].Sequence-(versions[conversation]-progress.Since))
+		}
+		if more, err := visit(from); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// windowBuilder collects messages until a window is full.
+type windowBuilder struct {
+	service  *Service
+	progress Progress
+	items    []Message
+	bytes    int
+	full     bool
+}
+
+// fill adds what lies behind the start, and returns false when the window is full.
+func (w *windowBuilder) fill(ctx context.Context, app id.App, from start) (bool, error) {
+	for after := from.after; ; {
+		limit := PageSize - len(w.items) + 1 // one more than fits tells whether the window is full
+		entries, err := w.service.Log.Read(ctx, app, from.conversation, after+1, limit, true)
+		if err != nil {
+			return false, err
+		}
+		for _, entry := range contiguous(entries, after+1, +1) {
+			message, err := w.service.open(ctx, entry)
+			if err != nil {
+				return false, err
+			}
+			if !w.add(message) {
+				w.full = true
+				return false, nil
+			}
+			after = entry.Sequence
+		}
+		if len(entries) < limit {
+			return true, nil
+		}
+	}
+}
+
+// add takes the message into the window if there is room for it.
+func (w *windowBuilder) add(message Message) bool {
+	size := len(encode(message)) + 1
+	if len(w.items) == PageSize || len(w.items) > 0 && w.bytes+size > windowBytes {
+		return false
+	}
+	w.items, w.bytes = append(w.items, message), w.bytes+size
+	w.progress.Conversation, w.progress.Sequence = message.ConversationID, message.Seq
+	return true
+}

@@ -1,0 +1,141 @@
+// Package session is the life of a socket: who may open one, what happens when it opens and closes, what keeps it, and
+// what a device that comes back is sent.
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/tokenim/tokenim/shared/app"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/socket"
+)
+
+// Subprotocol is the WebSocket subprotocol that a browser offers beside its ticket, and that it is answered with.
+const Subprotocol = "tokenim"
+
+// ticketProtocol begins the subprotocol that carries a ticket.
+const ticketProtocol = "ticket."
+
+// Tickets checks the credentials that open sockets. authn.Authenticator is one.
+type Tickets interface {
+	Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
+	Ticket(ctx context.Context, text string) (caller authz.Caller, ticket string, err error)
+}
+
+// Authorizer decides who may open a socket.
+type Authorizer struct {
+	Credentials Tickets
+	Apps        app.Store
+	Sockets     connection.Store
+}
+
+// request is an authorizer event with its names in lower case.
+type request struct {
+	headers map[string]string
+	query   map[string]string
+}
+
+// Authorize answers a REQUEST authorizer event of $connect. A refusal is a Deny, never an error: errors are answered
+// with 500. The reason is logged; a handshake has no way to tell it.
+func (a *Authorizer) Authorize(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+	asked := request{headers: lower(event.Headers), query: event.QueryStringParameters}
+	caller, err := a.admit(ctx, asked)
+	if err == nil {
+		answer := policy("Allow", event.MethodArn, string(caller.User))
+		answer.Context = socket.Context(caller)
+		return answer, nil
+	}
+	refusal := fault.Of(err)
+	slog.WarnContext(ctx, "refused", "request_id", event.RequestContext.RequestID, "what", "socket $connect", "code", refusal.Code, "cause", refusal.Cause)
+	if refusal.Code == fault.Internal || refusal.Code == fault.Unavailable {
+		return events.APIGatewayCustomAuthorizerResponse{}, err
+	}
+	return policy("Deny", event.MethodArn, "nobody"), nil
+}
+
+func (a *Authorizer) admit(ctx context.Context, asked request) (authz.Caller, error) {
+	token, ticket := asked.credentials()
+	var caller authz.Caller
+	var ticketID string
+	var err error
+	switch {
+	case token != "":
+		caller, err = a.Credentials.Token(ctx, token, authz.Actor{})
+	case ticket != "":
+		caller, ticketID, err = a.Credentials.Ticket(ctx, ticket)
+	default:
+		err = fault.New(fault.APIKeyMissing)
+	}
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	if err := caller.Require(authz.SocketConnect); err != nil {
+		return authz.Caller{}, err
+	}
+	if err := a.checkOrigin(ctx, caller, asked.headers["origin"]); err != nil {
+		return authz.Caller{}, err
+	}
+	if ticket == "" || token != "" {
+		return caller, nil
+	}
+	// Only now is the ticket used up: a refused page must not spend it. Its mark outlives it.
+	err = a.Sockets.Redeem(ctx, caller.App, caller.User, ticketID, caller.ExpiresAt.Add(ticketMarkLife))
+	if errors.Is(err, connection.ErrRedeemed) {
+		return authz.Caller{}, fault.New(fault.TicketUsed)
+	}
+	return caller, err
+}
+
+// checkOrigin refuses pages of origins that the app has not listed. Programs that are no browser send none.
+func (a *Authorizer) checkOrigin(ctx context.Context, caller authz.Caller, origin string) error {
+	if origin == "" {
+		return nil
+	}
+	settings, found, err := a.Apps.Get(ctx, caller.App)
+	if err != nil {
+		return err
+	}
+	if !found || !settings.AllowsOrigin(origin) {
+		return fault.New(fault.OriginNotAllowed)
+	}
+	return nil
+}
+
+// credentials returns the user token of the Authorization header, or the ticket of the query or the subprotocols. A
+// token in the address is not looked at: addresses end up in logs.
+func (r request) credentials() (token, ticket string) {
+	scheme, credential, _ := strings.Cut(r.headers["authorization"], " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(credential)
+	}
+	ticket = r.query["ticket"]
+	for offered := range strings.SplitSeq(r.headers["sec-websocket-protocol"], ",") {
+		if carried, found := strings.CutPrefix(strings.TrimSpace(offered), ticketProtocol); found {
+			ticket = carried
+		}
+	}
+	return token, ticket
+}
+
+func policy(effect, methodARN, principal string) events.APIGatewayCustomAuthorizerResponse {
+	return events.APIGatewayCustomAuthorizerResponse{
+		PrincipalID: principal,
+		PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17", Statement: []events.IAMPolicyStatement{
+			{Effect: effect, Action: []string{"execute-api:Invoke"}, Resource: []string{methodARN}}}},
+	}
+}
+
+func lower(headers map[string]string) map[string]string {
+	lowered := make(map[string]string, len(headers))
+	for name, value := range headers {
+		lowered[strings.ToLower(name)] = value
+	}
+	return lowered
+}

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/socket"
+)
+
+type pingFrame struct{ socket.Frame }
+
+type authFrame struct {
+	socket.Frame
+	Token string `json:"token" minLength:"1" maxLength:"2048"`
+}
+
+type typingFrame struct {
+	socket.Frame
+	To string `json:"to" minLength:"1" maxLength:"64"`
+}
+
+// versionResult answers a ping.
+type versionResult struct {
+	V int64 `json:"v"`
+}
+
+// authResult answers an auth frame.
+type authResult struct {
+	V         int64     `json:"v"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// emptyResult answers what has no result.
+type emptyResult struct{}
+
+// Users finds receivers. user.Service is one.
+type Users interface {
+	Resolve(ctx context.Context, app id.App, idOrName, field string) (id.User, error)
+	Exists(ctx context.Context, app id.App, user id.User, field string) error
+}
+
+// Frames adds the actions that keep a socket, and typing.
+func Frames(edge *socket.Socket, connections *connection.Service, credentials Tickets, users Users) {
+	keeper := keeper{connections: connections, credentials: credentials, users: users}
+	socket.Register(edge, "ping", authz.SocketConnect, keeper.ping)
+	socket.RegisterRenewal(edge, "auth", authz.SocketConnect, keeper.auth)
+	socket.Register(edge, "typing", authz.MessagesSend, keeper.typing)
+}
+
+type keeper struct {
+	connections *connection.Service
+	credentials Tickets
+	users       Users
+}
+
+func (k keeper) ping(ctx context.Context, caller socket.Caller, _ *pingFrame) (any, error) {
+	record, err := k.connections.Keep(ctx, caller.Socket)
+	return versionResult{V: record.Version}, replaced(err)
+}
+
+// replaced ends a socket whose device has a newer connection.
+func replaced(err error) error {
+	if errors.Is(err, connection.ErrGone) || errors.Is(err, connection.ErrNotFound) {
+		return fault.Wrap(err, fault.TokenRevoked)
+	}
+	return err
+}
+
+// auth gives the socket the rights of a new token of the same user and device.
+func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (any, error) {
+	fresh, err := k.credentials.Token(ctx, in.Token, authz.Actor{})
+	if err != nil {
+		return nil, badToken(err)
+	}
+	device := connection.DeviceName(fresh.Device, caller.Socket.Connection)
+	if fresh.App != caller.App || fresh.User != caller.User || device != caller.Socket.Device {
+		return nil, fault.New(fault.NotYourself)
+	}
+	renewed := caller.Socket
+	renewed.Key, renewed.Epoch, renewed.ExpiresAt = fresh.Key, fresh.Epoch, fresh.ExpiresAt
+	record, err := k.connections.Reauthorize(ctx, renewed)
+	return authResult{V: record.Version, ExpiresAt: fresh.ExpiresAt}, replaced(err)
+}
+
+// badToken keeps the socket open when the new token is bad: only the old one's end closes it.
+func badToken(err error) error {
+	switch refusal := fault.Of(err); refusal.Code {
+	case fault.TokenExpired, fault.TokenRevoked, fault.TokenInvalid:
+		return fault.Wrap(err, fault.TokenInvalid)
+	}
+	return err
+}
+
+func (k keeper) typing(ctx context.Context, caller socket.Caller, in *typingFrame) (any, error) {
+	to, err := k.users.Resolve(ctx, caller.App, in.To, "to")
+	if err != nil {
+		return nil, err
+	}
+	if to == caller.User {
+		return nil, fault.Invalid(fault.Field{Name: "to", Code: fault.RecipientIsSender})
+	}
+	event := message.Typing{Event: "typing", From: caller.User, ConversationID: id.Pair(caller.App, caller.User, to)}
+	return emptyResult{}, k.connections.Signal(ctx, caller.App, to, event.Encode())
+}

@@ -1,0 +1,193 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/token"
+)
+
+const (
+	// openPatience is how long a resume waits for its connection to be open.
+	openPatience = 5 * time.Second
+	// openPoll is the pause between two looks.
+	openPoll = 20 * time.Millisecond
+)
+
+// ResumeRequest is what connect tells resume.
+type ResumeRequest struct {
+	App        id.App  `json:"app"`
+	User       id.User `json:"user"`
+	Connection string  `json:"connection"`
+	Device     string  `json:"device"`
+	Key        id.Key  `json:"key"`
+	Epoch      int64   `json:"epoch"`
+	ExpiresAt  int64   `json:"expires_at"`
+	Since      int64   `json:"since"`
+}
+
+// NewResumeRequest returns the request for a socket that has just opened; since is the version that its device named.
+func NewResumeRequest(opened connection.Socket, since int64) ResumeRequest {
+	return ResumeRequest{App: opened.App, User: opened.User, Connection: opened.Connection, Device: opened.Device,
+		Key: opened.Key, Epoch: opened.Epoch, ExpiresAt: opened.ExpiresAt.Unix(), Since: since}
+}
+
+func (r ResumeRequest) socket() connection.Socket {
+	return connection.Socket{App: r.App, User: r.User, Connection: r.Connection, Device: r.Device, Key: r.Key, Epoch: r.Epoch,
+		ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC()}
+}
+
+// Rights checks what a socket's token said. authn.Authenticator is one.
+type Rights interface {
+	Claims(ctx context.Context, claims token.Claims) (authz.Caller, error)
+}
+
+// Messages makes the windows of a resume. message.Service is one.
+type Messages interface {
+	Begin(ctx context.Context, app id.App, user id.User, since int64) (message.Event, *message.Progress, error)
+	Next(ctx context.Context, app id.App, user id.User, progress message.Progress) (message.Event, *message.Progress, error)
+}
+
+// Resumer sends a socket what its device has missed, window by window.
+type Resumer struct {
+	Connections *connection.Service
+	Messages    Messages
+	Clock       clock.Clock
+	// Rights is needed by Resume only.
+	Rights Rights
+}
+
+// Resume waits until the socket is open and posts the first window. It may run more than once for a socket: what it
+// posts again, clients drop.
+func (r *Resumer) Resume(ctx context.Context, request ResumeRequest) error {
+	opened := request.socket()
+	if err := r.awaitOpen(ctx, opened.Connection); err != nil {
+		if errors.Is(err, connection.ErrGone) {
+			return nil // it closed before it could be used
+		}
+		return fmt.Errorf("wait for the connection: %w", err)
+	}
+	// The index by which a revoked key finds its sockets lags a little: one that opened in between is caught here.
+	_, err := r.Rights.Claims(ctx, token.Claims{Kind: token.User, App: opened.App, User: opened.User, Key: opened.Key,
+		Epoch: opened.Epoch, ExpiresAt: opened.ExpiresAt})
+	if fault.Is(err, fault.TokenRevoked) || fault.Is(err, fault.TokenExpired) {
+		r.Connections.Cut(ctx, opened.App, opened.User, opened.Device, opened.Connection)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	window, progress, err := r.Messages.Begin(ctx, opened.App, opened.User, request.Since)
+	if err != nil {
+		return fmt.Errorf("make the first window: %w", err)
+	}
+	standing, err := r.Connections.Store.Socket(ctx, opened.App, opened.User, opened.Connection)
+	if err != nil {
+		return fmt.Errorf("read the socket: %w", err)
+	}
+	if err := r.move(ctx, standing, progress); err != nil {
+		return err
+	}
+	return r.Connections.Answer(ctx, opened.Connection, window.Encode())
+}
+
+// move stores the progress before its window is posted, so that the acknowledgement finds it however fast it comes.
+func (r *Resumer) move(ctx context.Context, standing connection.Socket, progress *message.Progress) error {
+	_, err := r.Connections.Store.MoveWindow(ctx, standing, next(standing.Window, progress))
+	if err != nil {
+		return fmt.Errorf("store the progress: %w", err)
+	}
+	return nil
+}
+
+// next returns the window state behind the standing one. The last window leaves a state too, which nothing opens, so that
+// it can be posted again; a resume of one window leaves none.
+func next(standing *connection.Window, progress *message.Progress) *connection.Window {
+	switch {
+	case standing == nil && progress == nil:
+		return nil
+	case standing == nil:
+		return &connection.Window{Since: progress.Since, Version: progress.Version,
+			Conversation: progress.Conversation, Sequence: progress.Sequence}
+	}
+	window := &connection.Window{Since: standing.Since, Version: standing.Version,
+		PrevConversation: standing.Conversation, PrevSequence: standing.Sequence}
+	if progress != nil {
+		window.Conversation, window.Sequence = progress.Conversation, progress.Sequence
+	}
+	return window
+}
+
+// awaitOpen waits until API Gateway knows the connection.
+func (r *Resumer) awaitOpen(ctx context.Context, connectionID string) error {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	ticker := time.NewTicker(openPoll)
+	defer ticker.Stop()
+	for {
+		err := r.Connections.Poster.Exists(ctx, connectionID)
+		if err == nil || !errors.Is(err, connection.ErrGone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return connection.ErrGone
+		case <-ticker.C:
+		}
+	}
+}
+
+// Acknowledged goes on with a resume: the acknowledgement of a window's last message posts the next window, and that of
+// the window before posts the standing one again, for a client that never got it.
+func (r *Resumer) Acknowledged(ctx context.Context, acknowledging connection.Socket, conversation id.Conversation, sequence int64) error {
+	standing, err := r.Connections.Store.Socket(ctx, acknowledging.App, acknowledging.User, acknowledging.Connection)
+	if errors.Is(err, connection.ErrNotFound) || err == nil && standing.Window == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	window := standing.Window
+	switch {
+	case window.Conversation == conversation && sequence >= window.Sequence:
+		return r.advance(ctx, standing)
+	case window.PrevConversation == conversation && window.PrevSequence == sequence:
+		return r.post(ctx, standing, message.Progress{Since: window.Since, Version: window.Version,
+			Conversation: window.PrevConversation, Sequence: window.PrevSequence})
+	}
+	return nil
+}
+
+// advance moves to the next window and posts it. Of two acknowledgements at once, one does.
+func (r *Resumer) advance(ctx context.Context, standing connection.Socket) error {
+	from := message.Progress{Since: standing.Window.Since, Version: standing.Window.Version,
+		Conversation: standing.Window.Conversation, Sequence: standing.Window.Sequence}
+	window, progress, err := r.Messages.Next(ctx, standing.App, standing.User, from)
+	if err != nil {
+		return fmt.Errorf("make the next window: %w", err)
+	}
+	moved, err := r.Connections.Store.MoveWindow(ctx, standing, next(standing.Window, progress))
+	if err != nil || !moved {
+		return err
+	}
+	return r.Connections.Answer(ctx, standing.Connection, window.Encode())
+}
+
+// post posts the window behind the progress without moving on.
+func (r *Resumer) post(ctx context.Context, standing connection.Socket, from message.Progress) error {
+	window, _, err := r.Messages.Next(ctx, standing.App, standing.User, from)
+	if err != nil {
+		return fmt.Errorf("make the window again: %w", err)
+	}
+	slog.InfoContext(ctx, "window posted again", "user", standing.User)
+	return r.Connections.Answer(ctx, standing.Connection, window.Encode())
+}

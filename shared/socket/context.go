@@ -1,0 +1,44 @@
+package socket
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// The names under which the authorizer's context carries the caller. Values are strings, as API Gateway wants them.
+const (
+	contextApp     = "app"
+	contextUser    = "user"
+	contextKey     = "key"
+	contextDevice  = "device"
+	contextEpoch   = "epoch"
+	contextExpires = "expires"
+)
+
+// Context returns what rides on every frame of a socket that the caller opens: identity only, never a right.
+func Context(caller authz.Caller) map[string]any {
+	return map[string]any{
+		contextApp: string(caller.App), contextUser: string(caller.User), contextKey: string(caller.Key),
+		contextDevice: caller.Device, contextEpoch: strconv.FormatInt(caller.Epoch, 10),
+		contextExpires: strconv.FormatInt(caller.ExpiresAt.Unix(), 10),
+	}
+}
+
+// FromContext reads Context back from an event.
+func FromContext(event events.APIGatewayWebsocketProxyRequest) connection.Socket {
+	values, _ := event.RequestContext.Authorizer.(map[string]any)
+	text := func(name string) string { value, _ := values[name].(string); return value }
+	number := func(name string) int64 { value, _ := strconv.ParseInt(text(name), 10, 64); return value }
+	connectionID := event.RequestContext.ConnectionID
+	return connection.Socket{
+		App: id.App(text(contextApp)), User: id.User(text(contextUser)), Key: id.Key(text(contextKey)), Connection: connectionID,
+		Device: connection.DeviceName(text(contextDevice), connectionID), Epoch: number(contextEpoch),
+		ExpiresAt: time.Unix(number(contextExpires), 0).UTC(),
+	}
+}

@@ -1,0 +1,58 @@
+// Package user has the end users of an app: their names, their records and how they come to be.
+package user
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// MaxNameBytes bounds a username in bytes of UTF-8.
+const MaxNameBytes = 64
+
+// User is an end user's record.
+type User struct {
+	// ID and App name the user.
+	ID  id.User
+	App id.App
+	// Username is the name as it is shown.
+	Username string
+	// CreatedAt is when the user was registered.
+	CreatedAt time.Time
+	// TokenEpoch counts the times that all of the user's tokens were revoked; a token of an earlier epoch is void. A
+	// counter rather than a time: it cannot be wrong by the skew of two clocks.
+	TokenEpoch int64
+}
+
+// Name is a username in the two forms that matter.
+type Name struct {
+	// Shown keeps the case (PRECIS UsernameCasePreserved).
+	Shown string
+	// Compared is equal for names that count as the same (PRECIS UsernameCaseMapped).
+	Compared string
+}
+
+// ParseName prepares a username by RFC 8265. It returns fault.UsernameInvalid or fault.UsernameReserved.
+func ParseName(text string) (Name, error) {
+	if len(text) == 0 || len(text) > MaxNameBytes || !utf8.ValidString(text) {
+		return Name{}, invalid(fault.UsernameInvalid)
+	}
+	shown, err := precis.UsernameCasePreserved.String(text)
+	if err != nil {
+		return Name{}, invalid(fault.UsernameInvalid)
+	}
+	compared, err := precis.UsernameCaseMapped.String(text)
+	if err != nil || len(shown) > MaxNameBytes || len(compared) > MaxNameBytes {
+		return Name{}, invalid(fault.UsernameInvalid)
+	}
+	if id.Reserved(compared) {
+		return Name{}, invalid(fault.UsernameReserved)
+	}
+	return Name{Shown: shown, Compared: compared}, nil
+}
+
+func invalid(code fault.Code) error { return fault.Invalid(fault.Field{Name: "username", Code: code}) }

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Everything needed to trust a change, in the order in which it fails fastest. `make test` installs what it uses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+
+step "format and vet"
+unformatted=$(gofmt -l functions shared local tests docs)
+[ -z "$unformatted" ] || { echo "gofmt these: $unformatted" >&2; exit 1; }
+go vet ./...
+go vet -tags conformance ./tests/...
+
+step "the template, by SAM's translator and by its linter"
+export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
+.tools/sam/bin/sam validate
+.tools/sam/bin/sam validate --lint
+
+step "unit, store, property, architecture and runner tests, with the race detector"
+go test -race -timeout 10m ./...
+
+step "fuzzing, briefly"
+bash tests/fuzz.sh 5s
+
+step "conformance and acceptance, on the laptop runner"
+go build -o .local/runner ./local
+.local/runner -port 0 -data "$(mktemp -d)" -ready "$(mktemp -u)" -watch=false -exec "bash tests/public.sh"
+
+step "done"
