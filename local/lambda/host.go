@@ -44,7 +44,7 @@ type Function struct {
 // Options configure a host.
 type Options struct {
 	Functions []Function
-	// Max is how many environments a function may have at a time (default 64). Further invocations wait.
+	// Max is how many environments a function may have at a time (default 32). Further invocations wait.
 	Max int
 	// Log receives the functions' output, line by line, each with the function's name before it.
 	Log io.Writer
@@ -75,7 +75,7 @@ type Host struct {
 // New returns a host. It starts no process before the first invocation.
 func New(o Options) *Host {
 	if o.Max == 0 {
-		o.Max = 64
+		o.Max = 32
 	}
 	if o.RetryWait == 0 {
 		o.RetryWait = time.Second

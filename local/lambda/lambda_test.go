@@ -171,12 +171,11 @@ func TestOverlappingInvocationsHaveProcessesOfTheirOwn(t *testing.T) {
 }
 
 func TestFailuresOfAFunction(t *testing.T) {
-	h, _ := host(t, func(o *lambda.Options) { o.Functions[0].Timeout = 300 * time.Millisecond })
+	h, _ := host(t, nil)
 	for payload, want := range map[string][2]string{
 		`{"do":"error","text":"bad"}`:        {"errorString", "bad"},
 		`{"do":"panic"}`:                     {"string", "on purpose"},
 		`{"do":"exit"}`:                      {"Runtime.ExitError", "exit status 7"},
-		`{"do":"spin"}`:                      {"Sandbox.Timedout", "Task timed out after 0.30 seconds"},
 		`{"do":"big","bytes":6291457}`:       {"Function.ResponseSizeTooLarge", "exceeded maximum"},
 		`{"do":"error","text":"once again"}`: {"errorString", "once again"},
 	} {
@@ -185,6 +184,17 @@ func TestFailuresOfAFunction(t *testing.T) {
 			t.Errorf("%s: %s, %q; want %v", payload, kind, message, want)
 		}
 	}
+	invoke(t, h, `{}`)
+}
+
+func TestAFunctionThatTakesTooLongIsKilled(t *testing.T) {
+	h, _ := host(t, func(o *lambda.Options) { o.Functions[0].Timeout = 500 * time.Millisecond })
+	before := invoke(t, h, `{}`).PID
+	kind, message := mustFail(t, h, `{"do":"spin"}`)
+	if kind != "Sandbox.Timedout" || !strings.Contains(message, "Task timed out after 0.50 seconds") {
+		t.Errorf("%s, %q", kind, message)
+	}
+	await(t, func() bool { return syscall.Kill(before, 0) != nil })
 	invoke(t, h, `{}`)
 }
 

@@ -1,6 +1,9 @@
 package meter
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // request is what the meter reads of every operation's input.
 type request struct {
@@ -11,7 +14,13 @@ type request struct {
 }
 
 // response is what the meter reads of every operation's output.
-type response struct{ ConsumedCapacity capacities }
+type response struct {
+	ConsumedCapacity capacities
+	Type             string `json:"__type"` // of an error
+}
+
+// conditionFailed ends the type of the error that a false condition is answered with.
+const conditionFailed = "ConditionalCheckFailedException"
 
 type capacity struct {
 	TableName     string
@@ -40,8 +49,8 @@ var actions = map[string]string{
 	"Get": "GetItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
 }
 
-// usages reads one request and its answer. An operation that is refused (a failed condition) counts as a call; the
-// engine names no units for it.
+// usages reads one request and its answer. A false condition costs what the write would have: AWS says so, the engine
+// names no units, so one is counted, the price of an item of up to 1 KB. Any other refusal costs nothing.
 func usages(function, operation string, question, answer []byte) []Usage {
 	var in request
 	var out response
@@ -50,6 +59,9 @@ func usages(function, operation string, question, answer []byte) []Usage {
 	list := accesses(function, operation, in)
 	for _, consumed := range out.ConsumedCapacity {
 		charge(list, consumed, reads[operation])
+	}
+	if strings.HasSuffix(out.Type, conditionFailed) {
+		list[0].WriteUnits++
 	}
 	return list
 }

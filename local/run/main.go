@@ -7,17 +7,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 )
 
-// Main is the program: it runs until Ctrl-C or SIGTERM and returns the exit code. Options are what the caller wires,
-// such as Bootstrap; flags set the rest.
+// Main is the program: it runs until Ctrl-C or SIGTERM, or until the command of -exec ends, and returns the exit code.
+// Options are what the caller wires, such as Bootstrap; flags set the rest.
 func Main(o Options, args []string, stdout, stderr io.Writer) int {
-	if err := parseFlags(&o, args, stderr); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
+	command, err := parseFlags(&o, args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -29,15 +31,19 @@ func Main(o Options, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
+	defer r.Close()
 	greet(stdout, r.ready)
+	if command != "" {
+		return execute(ctx, command, r.ready, stdout, stderr)
+	}
 	<-ctx.Done()
 	stop() // a second Ctrl-C ends the program at once
 	fmt.Fprintln(stdout, "Stopping ...")
-	r.Close()
 	return 0
 }
 
-func parseFlags(o *Options, args []string, stderr io.Writer) error {
+// parseFlags sets options and returns the command of -exec.
+func parseFlags(o *Options, args []string, stderr io.Writer) (command string, err error) {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.Port, "port", 8080, "port of the HTTP and WebSocket API, on loopback; 0 takes a free one")
@@ -48,7 +54,30 @@ func parseFlags(o *Options, args []string, stderr io.Writer) error {
 	flags.BoolVar(&o.Memory, "memory", false, "keep the tables in memory")
 	flags.BoolVar(&o.Meter, "meter", false, "count DynamoDB operations and units by function (GET /_local/stats)")
 	flags.BoolVar(&o.Watch, "watch", true, "build again when a source file changes")
-	return flags.Parse(args)
+	flags.StringVar(&command, "exec", "", "run this shell command against the platform, then stop with its exit code; "+
+		"it finds TOKENIM_URL, TOKENIM_WS and TOKENIM_API_KEY in its environment")
+	err = flags.Parse(args)
+	return command, err
+}
+
+// execute runs a command against the platform and returns its exit code. It ends with the runner.
+func execute(ctx context.Context, command string, ready Ready, stdout, stderr io.Writer) int {
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.Env = append(os.Environ(), "TOKENIM_URL="+ready.HTTP, "TOKENIM_WS="+ready.WebSocket, "TOKENIM_API_KEY="+ready.APIKey)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what the command started ends with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = shutdownLimit
+	err := cmd.Run()
+	if err == nil {
+		return 0
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return exit.ExitCode()
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", command, err)
+	return 1
 }
 
 // greet prints where everything is, and a first request to paste.

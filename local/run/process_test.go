@@ -24,10 +24,11 @@ import (
 )
 
 // program runs the runner as a program of its own, from this test's binary.
-func program(t *testing.T, folder string) (*exec.Cmd, *lines) {
+func program(t *testing.T, folder string, flags ...string) (*exec.Cmd, *lines) {
 	t.Helper()
 	output := &lines{}
 	cmd := exec.Command(os.Args[0], "-port", "0", "-template", fixture, "-data", folder, "-ready", filepath.Join(folder, "ready.json"), "-watch=false")
+	cmd.Args = append(cmd.Args, flags...)
 	cmd.Env = append(os.Environ(), "RUN_TEST_MAIN=1", "RUN_TEST_BINARIES="+binaries)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.WaitDelay = 5 * time.Second
@@ -177,6 +178,17 @@ func TestSIGTERMStopsCleanly(t *testing.T) {
 	}
 	if !output.has("curl -s http://") {
 		t.Errorf("no example to paste in\n%s", output.text.String())
+	}
+}
+
+func TestExecRunsACommandAndTakesItsExitCode(t *testing.T) {
+	cmd, output := program(t, t.TempDir(), "-exec", `echo "at $TOKENIM_URL and $TOKENIM_WS"; exit 3`)
+	err := cmd.Wait()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("exit: %v", err)
+	}
+	if !output.has("at http://127.0.0.1:") || !output.has("and ws://127.0.0.1:") {
+		t.Errorf("the command's environment\n%s", output.text.String())
 	}
 }
 

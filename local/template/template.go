@@ -43,7 +43,7 @@ type Template struct {
 type Function struct {
 	Name        string            // its logical ID, which is its physical name too
 	Folder      string            // CodeUri without a trailing slash, relative to the template
-	Handler     string            //
+	Handler     string            // as in the template; a Go function's program is its handler
 	Timeout     time.Duration     // 3 s where neither the function nor Globals say otherwise, as on AWS
 	MemoryMB    int               // 128 where nothing is said
 	Environment map[string]string // Globals merged with the function's own, which win

@@ -6,6 +6,7 @@
 package connection
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +67,8 @@ func (d Device) Live(now time.Time) bool {
 
 // young tells whether the device was heard within YoungFor.
 func (d Device) young(now time.Time) bool {
-	return now.Before(time.Unix(d.Lease, 0).Add(YoungFor - Lease))
+	// A lease has whole seconds, cut off: the second more makes it YoungFor at least.
+	return now.Before(time.Unix(d.Lease+1, 0).Add(YoungFor - Lease))
 }
 
 // Record is a user's routing record.
@@ -76,10 +78,19 @@ type Record struct {
 	Version int64
 	// Floor is the highest version that the ring has forgotten. A client at or above it can be told what changed.
 	Floor int64
-	// Ring has the last changed conversations and the version of each one's last change.
-	Ring map[id.Conversation]int64
+	// Ring has the last changed conversations.
+	Ring map[id.Conversation]Change
 	// Devices are the known devices by name, online or not.
 	Devices map[string]Device
+}
+
+// Change is the last change of a conversation.
+type Change struct {
+	// Version is the record's version at that change.
+	Version int64
+	// Sequence is the highest sequence of the conversation that was ever noted: whoever looks for what is new has not
+	// seen all of it before this one.
+	Sequence int64
 }
 
 // HasOther tells whether the user has a device besides the one of the connection ("" for none). A named device counts
@@ -100,8 +111,8 @@ func (r Record) ChangedSince(version int64) (changed []id.Conversation, complete
 	if version < r.Floor || version > r.Version {
 		return nil, false
 	}
-	for conversation, at := range r.Ring {
-		if at > version {
+	for conversation, change := range r.Ring {
+		if change.Version > version {
 			changed = append(changed, conversation)
 		}
 	}
@@ -115,10 +126,10 @@ func (r Record) Overflow() (oldest []id.Conversation, floor int64) {
 		return nil, 0
 	}
 	byVersion := slices.SortedFunc(maps.Keys(r.Ring), func(a, b id.Conversation) int {
-		return int(r.Ring[a] - r.Ring[b])
+		return cmp.Compare(r.Ring[a].Version, r.Ring[b].Version)
 	})
 	oldest = byVersion[:len(byVersion)-RingSize/2]
-	return oldest, r.Ring[oldest[len(oldest)-1]]
+	return oldest, r.Ring[oldest[len(oldest)-1]].Version
 }
 
 // Silent returns the device that has been heard longest ago; ties go by name.

@@ -8,10 +8,10 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 )
 
-// Notify notes that the conversation changed for the user, under the next version, and posts the frame of that version
+// Notify notes that the conversation changed for the user up to the sequence, under the next version, and posts the frame of that version
 // to every live device but the one of the connection in except. It fails only where the note fails.
-func (s *Service) Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, except string, frame func(version int64) []byte) (int64, error) {
-	record, err := s.Note(ctx, app, user, conversation)
+func (s *Service) Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64, except string, frame func(version int64) []byte) (int64, error) {
+	record, err := s.Note(ctx, app, user, conversation, sequence)
 	if err != nil {
 		return 0, err
 	}
@@ -25,28 +25,37 @@ func (s *Service) HasOther(ctx context.Context, app id.App, user id.User, connec
 	return record.HasOther(connection, s.Clock.Now()), err
 }
 
-// Changed returns the user's version and the conversations that changed after since, each with the version of its last
-// change; complete is false where the record does not reach back so far. A version that seems to lie ahead is looked at
-// strongly before it is believed.
-func (s *Service) Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool) (version int64, changed map[id.Conversation]int64, complete bool, err error) {
-	record, err := s.Store.Record(ctx, app, user, strong)
+// Changed visits the conversations that changed for the user after the version since, by ID, each with the version of
+// its last change and the highest sequence that was noted, and returns the user's version. complete is false where the
+// record does not reach back so far. A version that seems to lie ahead is looked at strongly before it is believed.
+func (s *Service) Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete bool, err error) {
+	record, err := s.record(ctx, app, user, strong)
 	if err == nil && since > record.Version && !strong {
-		record, err = s.Store.Record(ctx, app, user, true)
+		record, err = s.record(ctx, app, user, true)
 	}
 	if err != nil {
-		return 0, nil, false, err
+		return 0, false, err
 	}
 	conversations, complete := record.ChangedSince(since)
-	changed = map[id.Conversation]int64{}
 	for _, conversation := range conversations {
-		changed[conversation] = record.Ring[conversation]
+		visit(conversation, record.Ring[conversation].Version, record.Ring[conversation].Sequence)
 	}
-	return record.Version, changed, complete, nil
+	return record.Version, complete, nil
+}
+
+// record reads the record; a cheap read that does not find one, as just after the registration, is made good by a strong
+// one.
+func (s *Service) record(ctx context.Context, app id.App, user id.User, strong bool) (Record, error) {
+	record, err := s.Store.Record(ctx, app, user, strong)
+	if errors.Is(err, ErrNotFound) && !strong {
+		return s.Store.Record(ctx, app, user, true)
+	}
+	return record, err
 }
 
 // Signal posts a frame to the user's live devices without noting anything: for what is worth nothing a second later.
 func (s *Service) Signal(ctx context.Context, app id.App, user id.User, frame []byte) error {
-	record, err := s.Store.Record(ctx, app, user, false)
+	record, err := s.record(ctx, app, user, false)
 	if errors.Is(err, ErrNotFound) {
 		return fault.Invalid(fault.Field{Name: "to", Code: fault.UserNotFound, Args: []any{"to"}})
 	}

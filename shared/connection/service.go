@@ -27,10 +27,10 @@ type Service struct {
 	Clock  clock.Clock
 }
 
-// Note records that a conversation of the user changed and returns the record to push by. A full ring is emptied by
+// Note records that a conversation of the user changed up to the sequence and returns the record to push by. A full ring is emptied by
 // half on the way.
-func (s *Service) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (Record, error) {
-	record, err := s.Store.Note(ctx, app, user, conversation)
+func (s *Service) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Record, error) {
+	record, err := s.Store.Note(ctx, app, user, conversation, sequence)
 	if err != nil {
 		return Record{}, fmt.Errorf("note the change: %w", err)
 	}
@@ -100,7 +100,7 @@ func (s *Service) attach(ctx context.Context, socket Socket) (Record, error) {
 // the record gets its place back. ErrGone says that another connection has it by now, so that this one has to be closed.
 func (s *Service) Keep(ctx context.Context, socket Socket) (Record, error) {
 	now := s.Clock.Now()
-	record, err := s.Store.Record(ctx, socket.App, socket.User, false)
+	record, err := s.record(ctx, socket.App, socket.User, false)
 	if err != nil {
 		return Record{}, err
 	}

@@ -19,9 +19,10 @@ var ErrRedeemed = errors.New("connection: ticket redeemed before")
 
 // Store keeps routing records, sockets and redeemed tickets.
 type Store interface {
-	// Note records that the conversation changed, under the next version, and returns the record after that; one
-	// write. ErrNotFound where the user has no record.
-	Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (Record, error)
+	// Note records that the conversation changed up to the sequence, under the next version, and returns the record
+	// after that. A higher sequence that was noted before stays. One write, or two where notes arrive out of order.
+	// ErrNotFound where the user has no record.
+	Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Record, error)
 	// Trim forgets the conversations and raises the floor, if the record's version is still the one given; otherwise
 	// it does nothing. One write.
 	Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/cursor"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -104,7 +105,8 @@ func TestListAndPositionAreApart(t *testing.T) {
 }
 
 func TestFailuresAreNoRefusals(t *testing.T) {
-	broken := seal.NewKeyring(brokenStore{sealtest.NewStore()}, sealtest.NewWrapper(), nil)
+	errBroken := errors.New("no answer")
+	broken := seal.NewKeyring(sealtest.Broken{Err: errBroken}, sealtest.NewWrapper(), clock.System{})
 	if _, err := cursor.Encode(t.Context(), broken, app, list, position); !errors.Is(err, errBroken) {
 		t.Errorf("Encode: %v, want %v", err, errBroken)
 	}

@@ -2,8 +2,6 @@ package message
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/tokenim/tokenim/shared/id"
 )
@@ -41,7 +39,7 @@ type start struct {
 // append is followed by a version of its own, so no more than (last change - version) entries can be new to the device.
 // A device that named none, or one too old to tell, gets what lies beyond the user's marks.
 func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Event, *Progress, error) {
-	version, _, complete, err := s.Devices.Changed(ctx, app, user, since, true)
+	_, version, complete, err := s.changedSince(ctx, app, user, since, true)
 	if err != nil {
 		return Event{}, nil, err
 	}
@@ -101,27 +99,27 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 
 // changed visits the conversations that changed since the version of the progress, as marked does.
 func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
-	_, versions, complete, err := s.Devices.Changed(ctx, app, user, progress.Since, true)
+	changes, _, complete, err := s.changedSince(ctx, app, user, progress.Since, true)
 	if err != nil {
 		return err
 	}
 	if !complete { // the ring has moved on during the resume
 		return s.marked(ctx, app, user, progress, visit)
 	}
-	for _, conversation := range slices.Sorted(maps.Keys(versions)) {
-		from := start{conversation: conversation, after: progress.Sequence}
+	for _, change := range changes {
+		from := start{conversation: change.conversation, after: progress.Sequence}
 		switch {
-		case conversation < progress.Conversation:
+		case change.conversation < progress.Conversation:
 			continue
-		case conversation > progress.Conversation:
-			tail, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, true)
+		case change.conversation > progress.Conversation:
+			tail, err := s.Log.ReadBack(ctx, app, change.conversation, 0, 1, true)
 			if err != nil {
 				return err
 			}
 			if len(tail) == 0 {
 				continue
 			}
-			from.after = max(0, tail[0].Sequence-(versions[conversation]-progress.Since))
+			from.after = max(0, tail[0].Sequence-(change.version-progress.Since))
 		}
 		if more, err := visit(from); err != nil || !more {
 			return err

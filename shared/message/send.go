@@ -88,7 +88,7 @@ func (s *Service) announce(ctx context.Context, entry Entry, message Message, co
 	frame := func(version int64) []byte { return Event{Event: "message", Message: &message, V: version}.Encode() }
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := s.Devices.Notify(ctx, entry.App, entry.Recipient, entry.Conversation, "", frame)
+		_, err := s.Devices.Notify(ctx, entry.App, entry.Recipient, entry.Conversation, entry.Sequence, "", frame)
 		return err
 	})
 	group.Go(func() error {
@@ -96,7 +96,7 @@ func (s *Service) announce(ctx context.Context, entry Entry, message Message, co
 		if err != nil || !others {
 			return err
 		}
-		senderVersion, err = s.Devices.Notify(ctx, entry.App, entry.Sender, entry.Conversation, connection, frame)
+		senderVersion, err = s.Devices.Notify(ctx, entry.App, entry.Sender, entry.Conversation, entry.Sequence, connection, frame)
 		return err
 	})
 	err = group.Wait()

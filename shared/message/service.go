@@ -22,14 +22,15 @@ type Users interface {
 
 // Devices reaches users' devices. connection.Service is one.
 type Devices interface {
-	// Notify notes that the conversation changed for the user, under the next version, and posts the frame of that
+	// Notify notes that the conversation changed for the user up to the sequence, under the next version, and posts the frame of that
 	// version to every live device but the one of the connection in except. It fails only where the note fails.
-	Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, except string, frame func(version int64) []byte) (version int64, err error)
+	Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64, except string, frame func(version int64) []byte) (version int64, err error)
 	// HasOther tells whether the user has a device besides the one of the connection; read strongly.
 	HasOther(ctx context.Context, app id.App, user id.User, connection string) (bool, error)
-	// Changed returns the user's version and the conversations that changed after since with each one's version;
-	// complete is false where that is not known.
-	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool) (version int64, changed map[id.Conversation]int64, complete bool, err error)
+	// Changed visits the conversations that changed for the user after the version since, by ID, each with the version
+	// of its last change and the highest sequence that was noted, and returns the user's version; complete is false
+	// where it cannot tell.
+	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete bool, err error)
 }
 
 // Sealer encrypts texts and makes fingerprints. seal.Keyring is one.

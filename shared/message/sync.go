@@ -2,8 +2,7 @@ package message
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,27 +28,56 @@ type Change struct {
 // Sync returns what has changed for the user since the version: half a read unit, and half a unit for each
 // conversation.
 func (s *Service) Sync(ctx context.Context, app id.App, user id.User, since int64) (Changes, error) {
-	version, changed, complete, err := s.Devices.Changed(ctx, app, user, since, false)
+	changed, version, complete, err := s.changedSince(ctx, app, user, since, false)
 	if err != nil {
 		return Changes{}, err
 	}
 	if !complete {
 		return Changes{V: version, Full: true}, nil
 	}
-	conversations := slices.Sorted(maps.Keys(changed))
-	answer := Changes{V: version, Changed: make([]Change, len(conversations))}
+	answer := Changes{V: version, Changed: make([]Change, len(changed))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tailReaders)
-	for i, conversation := range conversations {
+	for i, noted := range changed {
 		group.Go(func() error {
-			entries, err := s.readBack(ctx, app, conversation, 0, 1)
-			if err != nil || len(entries) == 0 {
+			tail, err := s.tailFrom(ctx, app, noted.conversation, noted.sequence)
+			if err != nil {
 				return err
 			}
-			last, err := s.open(ctx, entries[0])
-			answer.Changed[i] = Change{ConversationID: conversation, Last: last}
+			last, err := s.open(ctx, tail)
+			answer.Changed[i] = Change{ConversationID: noted.conversation, Last: last}
 			return err
 		})
 	}
 	return answer, group.Wait()
+}
+
+// noted is a conversation's last change as the routing record has it.
+type noted struct {
+	conversation      id.Conversation
+	version, sequence int64
+}
+
+// changedSince returns the conversations that changed after the version, by ID.
+func (s *Service) changedSince(ctx context.Context, app id.App, user id.User, since int64, strong bool) (changed []noted, version int64, complete bool, err error) {
+	version, complete, err = s.Devices.Changed(ctx, app, user, since, strong,
+		func(conversation id.Conversation, version, sequence int64) {
+			changed = append(changed, noted{conversation, version, sequence})
+		})
+	return changed, version, complete, err
+}
+
+// tailFrom returns the last entry of a conversation, at least the one that was noted: a client that is told less would
+// take the version and never look for the rest. The cheap read mostly has it.
+func (s *Service) tailFrom(ctx context.Context, app id.App, conversation id.Conversation, noted int64) (Entry, error) {
+	for _, strong := range []bool{false, true} {
+		entries, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, strong)
+		if err != nil {
+			return Entry{}, err
+		}
+		if len(entries) == 1 && entries[0].Sequence >= noted {
+			return entries[0], nil
+		}
+	}
+	return Entry{}, fmt.Errorf("conversation %s ends before the noted entry %d", conversation, noted)
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -106,7 +107,7 @@ func (i *Issuer) Sign(ctx context.Context, claims Claims) (string, error) {
 // Verify returns what a token of the kind says, if this installation signed it and it has not expired:
 // fault.TokenInvalid or fault.TokenExpired otherwise. Revocation is for the caller to check.
 func (i *Issuer) Verify(ctx context.Context, text string, kind Kind) (Claims, error) {
-	if len(text) > maxLength {
+	if len(text) > maxLength || strings.ContainsAny(text, "\r\n") { // the decoder would skip line breaks
 		return Claims{}, fault.New(fault.TokenInvalid)
 	}
 	var body wire

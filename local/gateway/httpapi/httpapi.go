@@ -89,6 +89,7 @@ func (a *API) integrate(w http.ResponseWriter, r *http.Request, route template.R
 		refuse(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	case errors.Is(err, context.DeadlineExceeded):
 		refuse(w, http.StatusServiceUnavailable, "Service Unavailable")
+	case errors.Is(err, context.Canceled): // the client has gone away
 	case err != nil:
 		a.log.Error("the function could not be called", "route", route.Key(), "function", route.Function, "error", err)
 		refuse(w, http.StatusInternalServerError, "Internal Server Error")

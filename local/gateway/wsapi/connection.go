@@ -172,9 +172,9 @@ func (c *connection) send(frame ws.Frame) bool {
 
 // post queues a text message. It reports false when the client does not keep up.
 func (c *connection) post(data []byte) bool {
+	c.touch() // before the client can see the message, so that a test may move the clock as soon as it has
 	select {
 	case c.queue <- ws.NewTextFrame(data):
-		c.touch()
 		return true
 	default:
 		return false

@@ -32,6 +32,11 @@ func (r refusal) Error() string { return fmt.Sprintf("handshake refused: %d %s",
 // ServeHTTP takes one handshake and, when it succeeds, serves the connection until it ends.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := a.newConnection(r)
+	if !a.enter() {
+		a.refuse(w, c, refusal{http.StatusServiceUnavailable, "Service Unavailable"})
+		return
+	}
+	defer a.running.Done()
 	protocol, err := a.admit(r, c)
 	if err != nil {
 		a.refuse(w, c, err)
@@ -41,11 +46,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.disconnected(c, ending{codeAbnormal, reasonAbnormal})
 		return
 	}
-	if !a.add(c) { // the API has ended meanwhile
-		_ = c.conn.Close()
-		return
-	}
-	defer a.running.Done()
+	a.add(c)
 	c.serve()
 }
 

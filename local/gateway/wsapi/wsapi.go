@@ -54,7 +54,7 @@ type API struct {
 	open  map[string]*connection
 	ended bool
 
-	running sync.WaitGroup // open connections with their $disconnect events, and the clock
+	running sync.WaitGroup // connections from handshake to $disconnect, and the clock
 	stop    chan struct{}
 }
 
@@ -88,16 +88,28 @@ func hasToken(header http.Header, name, token string) bool {
 	return false
 }
 
-// add opens a connection to the world, unless the API has ended. Whoever adds calls running.Done when it is over.
-func (a *API) add(c *connection) bool {
+// enter lets a handshake begin, unless the API has ended. Whoever entered calls running.Done when the connection is over.
+func (a *API) enter() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended {
 		return false
 	}
-	a.open[c.id] = c
 	a.running.Add(1)
 	return true
+}
+
+// add opens a connection to the world, or sees it off when the API has ended during its handshake.
+func (a *API) add(c *connection) {
+	a.mu.Lock()
+	ended := a.ended
+	if !ended {
+		a.open[c.id] = c
+	}
+	a.mu.Unlock()
+	if ended {
+		c.close(ending{codeGoingAway, reasonGoingAway})
+	}
 }
 
 func (a *API) remove(c *connection) {

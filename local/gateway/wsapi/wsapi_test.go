@@ -101,6 +101,12 @@ func open(t *testing.T, f *functions) (*client, *wsapi.API) {
 	if err != nil || response.StatusCode != 101 || response.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Fatalf("handshake: %+v, %v", response, err)
 	}
+	for limit := time.Now().Add(10 * time.Second); len(api.Connections()) == 0; { // it opens just after the answer
+		if time.Now().After(limit) {
+			t.Fatal("the connection does not open")
+		}
+		time.Sleep(time.Millisecond)
+	}
 	return c, api
 }
 

@@ -34,9 +34,14 @@ type record struct {
 	Sort    string            `dynamodbav:"sk"`
 	Version int64             `dynamodbav:"v"`
 	Floor   int64             `dynamodbav:"f"`
-	Ring    map[string]int64  `dynamodbav:"ring"`
+	Ring    map[string]int64  `dynamodbav:"ring"` // sequence·sequenceUnit + version
 	Devices map[string]device `dynamodbav:"dev"`
 }
+
+// sequenceUnit is where the sequence begins in a number of the ring, above the version: two numbers in one, because a
+// second map of sixteen conversations would not fit into the write unit. Versions stay below 10^10, sequences below
+// 9·10^8.
+const sequenceUnit = 10_000_000_000
 
 // device is an entry of a record. An anonymous device's connection is its name.
 type device struct {
@@ -58,14 +63,32 @@ func Routing(tableName string) func(app id.App, user id.User) (types.TransactWri
 	}
 }
 
-// Note implements connection.Store.
-func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (connection.Record, error) {
-	return s.update(ctx, app, user, table.Update{
-		Set:    "SET v = v + :one, ring.#c = v + :one",
-		If:     "attribute_exists(pk)",
-		Names:  map[string]string{"#c": string(conversation)},
-		Values: table.Item{":one": table.N(1)},
-	})
+// Note implements connection.Store. The condition keeps a sequence from going back; where it is false, the note is made
+// with the higher sequence that stands there.
+func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return connection.Record{}, table.Classify("note a change", err)
+		}
+		var after record
+		err := table.Update{
+			Table: s.Table, Key: itemKey(app, user),
+			Set:   "SET v = v + :one, ring.#c = v + :next",
+			If:    "attribute_exists(pk) AND (attribute_not_exists(ring.#c) OR ring.#c < :above)",
+			Names: map[string]string{"#c": string(conversation)},
+			Values: table.Item{":one": table.N(1), ":next": table.N(sequence*sequenceUnit + 1),
+				":above": table.N((sequence + 1) * sequenceUnit)},
+		}.Run(ctx, s.DB, &after)
+		switch {
+		case err == nil:
+			return after.decode(), nil
+		case !errors.Is(err, table.ErrCondition):
+			return connection.Record{}, err
+		case after.Key == "":
+			return connection.Record{}, connection.ErrNotFound
+		}
+		sequence = after.decode().Ring[conversation].Sequence
+	}
 }
 
 // Trim implements connection.Store.
@@ -204,9 +227,9 @@ func (s *Store) update(ctx context.Context, app id.App, user id.User, change tab
 
 func (r record) decode() connection.Record {
 	decoded := connection.Record{Version: r.Version, Floor: r.Floor,
-		Ring: map[id.Conversation]int64{}, Devices: map[string]connection.Device{}}
-	for conversation, version := range r.Ring {
-		decoded.Ring[id.Conversation(conversation)] = version
+		Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{}}
+	for conversation, both := range r.Ring {
+		decoded.Ring[id.Conversation(conversation)] = connection.Change{Version: both % sequenceUnit, Sequence: both / sequenceUnit}
 	}
 	for name, entry := range r.Devices {
 		if connection.Anonymous(name) {

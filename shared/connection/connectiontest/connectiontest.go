@@ -45,16 +45,22 @@ func NewStale(stale storetest.Staleness) *Store {
 		tickets: storetest.NewTable[socketPlace, time.Time](storetest.Staleness{})}
 }
 
+// Settle makes everything written so far visible to every read.
+func (s *Store) Settle() {
+	s.records.Settle()
+	s.sockets.Settle()
+}
+
 // Register makes a new user's empty record, as registration does; it fits usertest.Store.Routing.
 func (s *Store) Register(app id.App, user id.User) {
-	s.records.Put(owner{app, user}, connection.Record{Ring: map[id.Conversation]int64{}, Devices: map[string]connection.Device{}})
+	s.records.Put(owner{app, user}, connection.Record{Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{}})
 }
 
 // Note implements connection.Store.
-func (s *Store) Note(_ context.Context, app id.App, user id.User, conversation id.Conversation) (connection.Record, error) {
+func (s *Store) Note(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
 	return s.change(app, user, func(r *connection.Record) bool {
 		r.Version++
-		r.Ring[conversation] = r.Version
+		r.Ring[conversation] = connection.Change{Version: r.Version, Sequence: max(sequence, r.Ring[conversation].Sequence)}
 		return true
 	})
 }

@@ -20,9 +20,9 @@ func FuseStore(fuse *storetest.Fuse, store connection.Store) connection.Store {
 	return &fused{fuse, store}
 }
 
-func (f *fused) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (after connection.Record, err error) {
+func (f *fused) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (after connection.Record, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.store.Note(ctx, app, user, conversation)
+		after, err = f.store.Note(ctx, app, user, conversation, sequence)
 		return err
 	})
 	return after, err

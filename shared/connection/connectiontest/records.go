@@ -18,7 +18,7 @@ func lease(number int) time.Time {
 
 func runNoRecord(t *testing.T, s Suite) {
 	ctx, socket := t.Context(), NewSocket("phone", "conn-1")
-	_, err := s.Store.Note(ctx, socket.App, socket.User, Conversation(1))
+	_, err := s.Store.Note(ctx, socket.App, socket.User, Conversation(1), 1)
 	storetest.Refused(t, "Note", err, connection.ErrNotFound)
 	_, _, err = s.Store.Attach(ctx, socket, lease(1))
 	storetest.Refused(t, "Attach", err, connection.ErrNotFound)
@@ -36,13 +36,30 @@ func runNoRecord(t *testing.T, s Suite) {
 
 func runNote(t *testing.T, s Suite) {
 	socket := s.newUser()
-	want := connection.Record{Ring: map[id.Conversation]int64{}, Devices: map[string]connection.Device{}}
+	want := connection.Record{Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{}}
 	sameRecord(t, "an empty record", s.record(t, socket), want)
 	for i, number := range []int{1, 2, 1, 3} {
 		want.Version = int64(i + 1)
-		want.Ring[Conversation(number)] = want.Version
-		sameRecord(t, "Note", s.note(t, socket, number), want)
+		change := connection.Change{Version: want.Version, Sequence: int64(100 + i)}
+		want.Ring[Conversation(number)] = change
+		sameRecord(t, "Note", s.note(t, socket, number, change.Sequence), want)
 		sameRecord(t, "Record", s.record(t, socket), want)
+	}
+}
+
+// runNoteOutOfOrder notes sequences as they come where an append was noted late, or twice.
+func runNoteOutOfOrder(t *testing.T, s Suite) {
+	socket := s.newUser()
+	highest := int64(0)
+	for i, sequence := range []int64{5, 4, 5, 6, 6, 1, 900_000_000, 7} {
+		highest = max(highest, sequence)
+		want := connection.Change{Version: int64(i + 1), Sequence: highest}
+		if got := s.note(t, socket, 1, sequence).Ring[Conversation(1)]; got != want {
+			t.Fatalf("after the note of %d: %+v, want %+v", sequence, got, want)
+		}
+	}
+	if got := s.note(t, socket, 2, 1).Ring[Conversation(2)]; got != (connection.Change{Version: 9, Sequence: 1}) {
+		t.Fatalf("another conversation: %+v", got)
 	}
 }
 
@@ -50,9 +67,9 @@ func runNoteRace(t *testing.T, s Suite) {
 	socket := s.newUser()
 	versions := make([]int64, storetest.Racers)
 	for _, err := range storetest.AtOnce(len(versions), func(i int) error {
-		after, err := s.Store.Note(t.Context(), socket.App, socket.User, Conversation(i%8))
+		after, err := s.Store.Note(t.Context(), socket.App, socket.User, Conversation(i%8), int64(i))
 		versions[i] = after.Version
-		if at := after.Ring[Conversation(i%8)]; err == nil && at != after.Version {
+		if at := after.Ring[Conversation(i%8)].Version; err == nil && at != after.Version {
 			return fmt.Errorf("noted at %d under version %d", at, after.Version)
 		}
 		return err
@@ -65,15 +82,18 @@ func runNoteRace(t *testing.T, s Suite) {
 			t.Fatalf("versions %v: each change needs its own", versions)
 		}
 	}
-	if last := s.record(t, socket); len(last.Ring) != 8 || last.Version != storetest.Racers {
-		t.Fatalf("after the race: %+v", last)
+	last := s.record(t, socket)
+	for number := range 8 {
+		if got := last.Ring[Conversation(number)].Sequence; got != int64(storetest.Racers-8+number) {
+			t.Errorf("conversation %d was noted up to %d", number, got)
+		}
 	}
 }
 
 func runTrim(t *testing.T, s Suite) {
 	socket := s.newUser()
 	for number := range connection.RingSize {
-		s.note(t, socket, number)
+		s.note(t, socket, number, 1)
 	}
 	full := s.record(t, socket)
 	oldest, floor := full.Overflow()
@@ -257,10 +277,10 @@ func runDetach(t *testing.T, s Suite) {
 func runDevicesAndRing(t *testing.T, s Suite) {
 	socket := s.newUser()
 	s.attach(t, socket, lease(1))
-	noted := s.note(t, socket, 1)
+	noted := s.note(t, socket, 1, 1)
 	wantDevice(t, noted, "phone", entry(socket, lease(1)))
 	after := s.attach(t, On(socket, "tablet", "conn-2"), lease(2))
-	if after.Version != 1 || after.Ring[Conversation(1)] != 1 || len(after.Ring) != 1 {
+	if after.Version != 1 || after.Ring[Conversation(1)].Version != 1 || len(after.Ring) != 1 {
 		t.Fatalf("Attach changed the ring: %+v", after)
 	}
 }

@@ -28,7 +28,8 @@ func (s Suite) wantSocket(t *testing.T, want connection.Socket) {
 }
 
 func newWindow() *connection.Window {
-	return &connection.Window{Since: -1, Version: 7, Conversation: Conversation(1), Sequence: 100}
+	return &connection.Window{Since: -1, Version: 7, Conversation: Conversation(1), Sequence: 100,
+		PrevConversation: Conversation(3), PrevSequence: 9}
 }
 
 func runSocket(t *testing.T, s Suite) {
@@ -99,11 +100,13 @@ func runWindow(t *testing.T, s Suite) {
 
 // otherWindows differ from newWindow in one field each. The position alone does not tell two resumes apart.
 func otherWindows() []connection.Window {
-	windows := slices.Repeat([]connection.Window{*newWindow()}, 4)
+	windows := slices.Repeat([]connection.Window{*newWindow()}, 6)
 	windows[0].Since = 6
 	windows[1].Version++
 	windows[2].Conversation = Conversation(2)
 	windows[3].Sequence--
+	windows[4].PrevConversation = ""
+	windows[5].PrevSequence++
 	return windows
 }
 
@@ -188,7 +191,7 @@ func runApart(t *testing.T, s Suite) {
 	theirs.App = id.Source{}.App()
 	s.Register(theirs.App, theirs.User)
 	s.attach(t, mine, lease(1))
-	s.note(t, mine, 1)
+	s.note(t, mine, 1, 1)
 	s.put(t, mine)
 	if record := s.record(t, theirs); record.Version != 0 || len(record.Devices) != 0 {
 		t.Fatalf("another app's record changed: %+v", record)

@@ -23,6 +23,7 @@ func Run(t *testing.T, s Suite) {
 	for name, test := range map[string]func(*testing.T, Suite){
 		"no record is ErrNotFound":         runNoRecord,
 		"Note counts and rings":            runNote,
+		"Note keeps the highest sequence":  runNoteOutOfOrder,
 		"Note loses nothing at once":       runNoteRace,
 		"Trim at the same version only":    runTrim,
 		"Attach enters the device":         runAttach,
@@ -82,9 +83,9 @@ func (s Suite) record(t *testing.T, socket connection.Socket) connection.Record 
 	return strong
 }
 
-func (s Suite) note(t *testing.T, socket connection.Socket, number int) connection.Record {
+func (s Suite) note(t *testing.T, socket connection.Socket, number int, sequence int64) connection.Record {
 	t.Helper()
-	after, err := s.Store.Note(t.Context(), socket.App, socket.User, Conversation(number))
+	after, err := s.Store.Note(t.Context(), socket.App, socket.User, Conversation(number), sequence)
 	storetest.OK(t, "Note", err)
 	return after
 }

@@ -68,7 +68,7 @@ func TestOneFuseForAllStores(t *testing.T) {
 	_, _, err := claims.Put(ctx, e.App, e.Conversation, e.Sender, e.ClientID, message.Claim{}, storetest.Noon())
 	storetest.OK(t, "write 1", err)
 	storetest.OK(t, "write 2", log.Append(ctx, e))
-	_, err = connections.Note(ctx, e.App, e.Recipient, e.Conversation)
+	_, err = connections.Note(ctx, e.App, e.Recipient, e.Conversation, 1)
 	storetest.Refused(t, "write 3", err, storetest.ErrFuse)
 	storetest.Refused(t, "write 4", members.Ensure(ctx, row), storetest.ErrFuse)
 	_, err = log.Read(ctx, e.App, e.Conversation, 1, 1, true)

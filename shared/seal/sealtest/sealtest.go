@@ -4,71 +4,95 @@ package sealtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
-	"sync"
+	"slices"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/seal"
+	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
-// Store implements seal.Store in memory.
+// Store implements seal.Store in memory. Like the table it keeps times to the millisecond.
 type Store struct {
-	mutex sync.Mutex
-	keys  map[id.App][]seal.DataKey
+	keys *storetest.Table[place, seal.DataKey]
+}
+
+type place struct {
+	app    id.App
+	number uint32
 }
 
 var _ seal.Store = (*Store)(nil)
 
 // NewStore returns an empty store.
-func NewStore() *Store { return &Store{keys: map[id.App][]seal.DataKey{}} }
+func NewStore() *Store {
+	return &Store{keys: storetest.NewTable[place, seal.DataKey](storetest.Staleness{})}
+}
 
 // Latest implements seal.Store.
 func (s *Store) Latest(_ context.Context, app id.App) (seal.DataKey, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	keys := s.keys[app]
+	keys := s.keys.Select(true, func(p place) bool { return p.app == app })
 	if len(keys) == 0 {
 		return seal.DataKey{}, seal.ErrNoKey
 	}
-	return keys[len(keys)-1], nil
+	return slices.MaxFunc(keys, func(a, b seal.DataKey) int { return cmp.Compare(a.Number, b.Number) }), nil
 }
 
 // Get implements seal.Store.
 func (s *Store) Get(_ context.Context, app id.App, number uint32) (seal.DataKey, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if number == 0 || int(number) > len(s.keys[app]) {
+	key, ok := s.keys.Get(place{app, number}, true)
+	if !ok {
 		return seal.DataKey{}, seal.ErrNoKey
 	}
-	return s.keys[app][number-1], nil
+	return key, nil
 }
 
-// Create implements seal.Store; numbers count from 1 without gaps, as a keyring makes them.
+// Create implements seal.Store.
 func (s *Store) Create(_ context.Context, app id.App, key seal.DataKey) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if int(key.Number) != len(s.keys[app])+1 {
+	key.Wrapped, key.CreatedAt = bytes.Clone(key.Wrapped), key.CreatedAt.Truncate(time.Millisecond)
+	if _, inserted := s.keys.Insert(place{app, key.Number}, key); !inserted {
 		return seal.ErrExists
 	}
-	s.keys[app] = append(s.keys[app], key)
 	return nil
 }
 
 // AddUses implements seal.Store.
 func (s *Store) AddUses(_ context.Context, app id.App, number uint32, uses int64) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if number == 0 || int(number) > len(s.keys[app]) {
+	_, ok := s.keys.Do(place{app, number}, func(key seal.DataKey, exists bool) (seal.DataKey, bool) {
+		key.Uses += uses
+		return key, exists
+	})
+	if !ok {
 		return seal.ErrNoKey
 	}
-	s.keys[app][number-1].Uses += uses
 	return nil
 }
+
+// Destroy removes a data key for good.
+func (s *Store) Destroy(app id.App, number uint32) { s.keys.Delete(place{app, number}) }
+
+// Broken implements seal.Store: whatever is asked fails.
+type Broken struct{ Err error }
+
+var _ seal.Store = Broken{}
+
+// Latest implements seal.Store.
+func (b Broken) Latest(context.Context, id.App) (seal.DataKey, error) { return seal.DataKey{}, b.Err }
+
+// Get implements seal.Store.
+func (b Broken) Get(context.Context, id.App, uint32) (seal.DataKey, error) {
+	return seal.DataKey{}, b.Err
+}
+
+// Create implements seal.Store.
+func (b Broken) Create(context.Context, id.App, seal.DataKey) error { return b.Err }
+
+// AddUses implements seal.Store.
+func (b Broken) AddUses(context.Context, id.App, uint32, int64) error { return b.Err }
 
 // Wrapper is a key file that counts its calls, as KMS bills them.
 type Wrapper struct {
@@ -76,6 +100,8 @@ type Wrapper struct {
 	// Calls counts Generate and Unwrap.
 	Calls atomic.Int64
 }
+
+var _ seal.Wrapper = (*Wrapper)(nil)
 
 // NewWrapper returns a wrapper with a fixed master key.
 func NewWrapper() *Wrapper {
@@ -101,39 +127,4 @@ func (w *Wrapper) Unwrap(ctx context.Context, wrapped []byte, context map[string
 // NewKeyring returns a keyring on a store in memory.
 func NewKeyring() *seal.Keyring {
 	return seal.NewKeyring(NewStore(), NewWrapper(), clock.System{})
-}
-
-// Run checks that a store keeps the contract of seal.Store.
-func Run(t *testing.T, store seal.Store) {
-	ctx, app := t.Context(), id.Source{}.App()
-	if _, err := store.Latest(ctx, app); !errors.Is(err, seal.ErrNoKey) {
-		t.Fatalf("Latest of an app without keys: %v, want ErrNoKey", err)
-	}
-	made := time.UnixMilli(1_700_000_000_123).UTC()
-	for number := uint32(1); number <= 12; number++ {
-		key := seal.DataKey{Number: number, Wrapped: []byte{byte(number), 0, 255}, CreatedAt: made}
-		if err := store.Create(ctx, app, key); err != nil {
-			t.Fatalf("Create %d: %v", number, err)
-		}
-		if err := store.Create(ctx, app, key); !errors.Is(err, seal.ErrExists) {
-			t.Fatalf("Create %d again: %v, want ErrExists", number, err)
-		}
-	}
-	latest, err := store.Latest(ctx, app)
-	if err != nil || latest.Number != 12 || !latest.CreatedAt.Equal(made) {
-		t.Fatalf("Latest = %+v, %v; want number 12 of %v", latest, err, made)
-	}
-	if err := store.AddUses(ctx, app, 7, 5); err != nil {
-		t.Fatalf("AddUses: %v", err)
-	}
-	seventh, err := store.Get(ctx, app, 7)
-	if err != nil || seventh.Uses != 5 || !bytes.Equal(seventh.Wrapped, []byte{7, 0, 255}) {
-		t.Fatalf("Get 7 = %+v, %v", seventh, err)
-	}
-	if _, err := store.Get(ctx, app, 13); !errors.Is(err, seal.ErrNoKey) {
-		t.Fatalf("Get 13: %v, want ErrNoKey", err)
-	}
-	if err := store.AddUses(ctx, app, 13, 1); err == nil {
-		t.Fatal("AddUses on a key that does not exist succeeded")
-	}
 }

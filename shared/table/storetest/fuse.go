@@ -24,6 +24,8 @@ type Fuse struct {
 	TookEffect bool
 	// Dies fails every call after that as well, reads too: the process is gone.
 	Dies bool
+	// Before, where set, is called before every call: the place where a simulation decides who goes on.
+	Before func()
 
 	mutex  sync.Mutex
 	writes int
@@ -32,6 +34,7 @@ type Fuse struct {
 
 // Write does the write, or fails it.
 func (f *Fuse) Write(do func() error) error {
+	f.before()
 	happens, fails := f.count()
 	if !happens {
 		return ErrFuse
@@ -59,6 +62,7 @@ func (f *Fuse) count() (happens, fails bool) {
 
 // Read returns ErrFuse once the process is dead.
 func (f *Fuse) Read() error {
+	f.before()
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if f.blown && f.Dies {
@@ -79,4 +83,10 @@ func (f *Fuse) Writes() int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return f.writes
+}
+
+func (f *Fuse) before() {
+	if f.Before != nil {
+		f.Before()
+	}
 }

@@ -30,6 +30,12 @@ func AtOnce(n int, do func(i int) error) []error {
 	return errs
 }
 
+// T is what these helpers need of a test: *testing.T and *rapid.T have it.
+type T interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // OneWins runs do n times at once, checks that exactly one succeeded and that all others got the error, and returns the
 // number of the winner.
 func OneWins(t *testing.T, n int, lost error, do func(i int) error) int {
@@ -50,7 +56,7 @@ func OneWins(t *testing.T, n int, lost error, do func(i int) error) int {
 }
 
 // OK ends the test where err is not nil.
-func OK(t *testing.T, doing string, err error) {
+func OK(t T, doing string, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%s: %v", doing, err)

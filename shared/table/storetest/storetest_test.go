@@ -85,25 +85,25 @@ func TestStaleRowsAreOldOnes(t *testing.T) {
 
 func TestFuse(t *testing.T) {
 	for _, test := range []struct {
-		fuse     storetest.Fuse
+		fuse     *storetest.Fuse
 		happened []bool
 		failed   []bool
 	}{
-		{storetest.Fuse{}, []bool{true, true, true}, []bool{false, false, false}},
-		{storetest.Fuse{At: 2}, []bool{true, false, true}, []bool{false, true, false}},
-		{storetest.Fuse{At: 2, TookEffect: true}, []bool{true, true, true}, []bool{false, true, false}},
-		{storetest.Fuse{At: 2, Dies: true}, []bool{true, false, false}, []bool{false, true, true}},
-		{storetest.Fuse{At: 2, TookEffect: true, Dies: true}, []bool{true, true, false}, []bool{false, true, true}},
+		{&storetest.Fuse{}, []bool{true, true, true}, []bool{false, false, false}},
+		{&storetest.Fuse{At: 2}, []bool{true, false, true}, []bool{false, true, false}},
+		{&storetest.Fuse{At: 2, TookEffect: true}, []bool{true, true, true}, []bool{false, true, false}},
+		{&storetest.Fuse{At: 2, Dies: true}, []bool{true, false, false}, []bool{false, true, true}},
+		{&storetest.Fuse{At: 2, TookEffect: true, Dies: true}, []bool{true, true, false}, []bool{false, true, true}},
 	} {
 		for i := range test.happened {
 			happened := false
 			err := test.fuse.Write(func() error { happened = true; return nil })
 			if happened != test.happened[i] || errors.Is(err, storetest.ErrFuse) != test.failed[i] {
-				t.Errorf("%+v, write %d: happened %v, %v", &test.fuse, i+1, happened, err)
+				t.Errorf("%+v, write %d: happened %v, %v", test.fuse, i+1, happened, err)
 			}
 		}
 		if dead := test.fuse.Read() != nil; dead != (test.fuse.Dies && test.fuse.Blown()) {
-			t.Errorf("%+v: dead %v", &test.fuse, dead)
+			t.Errorf("%+v: dead %v", test.fuse, dead)
 		}
 	}
 }

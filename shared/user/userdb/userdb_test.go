@@ -53,7 +53,7 @@ func TestCreateAgainKeepsTheRoutingRecord(t *testing.T) {
 	store, connections := start(t)
 	ann := usertest.NewUser(id.Source{}.App(), "Ann")
 	storetest.OK(t, "Create", store.Create(t.Context(), ann, "ann"))
-	_, err := connections.Note(t.Context(), ann.App, ann.ID, id.Pair(ann.App, ann.ID, id.Source{}.User()))
+	_, err := connections.Note(t.Context(), ann.App, ann.ID, id.Pair(ann.App, ann.ID, id.Source{}.User()), 1)
 	storetest.OK(t, "Note", err)
 	storetest.Refused(t, "Create again", store.Create(t.Context(), ann, "ann"), user.ErrExists)
 	record, err := connections.Record(t.Context(), ann.App, ann.ID, true)

@@ -1,0 +1,83 @@
+package architecture
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/token"
+)
+
+// authenticator gives every credential the same answer.
+type authenticator struct {
+	caller  authz.Caller
+	refusal error
+}
+
+// refuseAll takes every credential for a mistyped key, as the placeholders in events/ are.
+var refuseAll = authenticator{refusal: fault.New(fault.APIKeyMalformed)}
+
+// admitAll takes every credential for one that may do everything, on behalf of an application or of an end user.
+func admitAll(endUser bool) authenticator {
+	return authenticator{caller: authz.Caller{App: "app_0000000000000000", Scopes: authz.Scopes(),
+		User: "u_0000000000000000000001", EndUser: endUser}}
+}
+
+// Key implements api.Authenticator.
+func (a authenticator) Key(context.Context, string, authz.Actor) (authz.Caller, error) {
+	return a.caller, a.refusal
+}
+
+// Token implements api.Authenticator.
+func (a authenticator) Token(context.Context, string, authz.Actor) (authz.Caller, error) {
+	return a.caller, a.refusal
+}
+
+// Ticket implements session.Tickets.
+func (a authenticator) Ticket(context.Context, string) (authz.Caller, string, error) {
+	return a.caller, "", a.refusal
+}
+
+// Claims implements socket.Authenticator.
+func (a authenticator) Claims(context.Context, token.Claims) (authz.Caller, error) {
+	return a.caller, a.refusal
+}
+
+// posted implements socket.Sockets and keeps the last answer.
+type posted struct{ answer []byte }
+
+// Standing implements socket.Sockets.
+func (p *posted) Standing(context.Context, id.App, id.User, string) (connection.Socket, error) {
+	return connection.Socket{}, connection.ErrNotFound
+}
+
+// Answer implements socket.Sockets.
+func (p *posted) Answer(_ context.Context, _ string, frame []byte) error {
+	p.answer = frame
+	return nil
+}
+
+// Cut implements socket.Sockets.
+func (p *posted) Cut(context.Context, id.App, id.User, string, string) {}
+
+// problemCode returns the code of a problem document, "" for JSON that is none; text that is not JSON fails the test.
+func problemCode(t *testing.T, text string) fault.Code {
+	t.Helper()
+	var problem struct{ Code fault.Code }
+	if err := json.Unmarshal([]byte(text), &problem); err != nil {
+		t.Fatalf("not JSON: %q", text)
+	}
+	return problem.Code
+}
+
+// TestMain keeps quiet what these tests provoke on purpose: operations that fail for want of everything behind them.
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}

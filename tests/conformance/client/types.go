@@ -1,0 +1,120 @@
+package client
+
+import "encoding/json"
+
+// Message is a message on the wire. Two are equal where every member is.
+type Message struct {
+	ConversationID string `json:"conversation_id"`
+	Seq            int64  `json:"seq"`
+	MessageID      string `json:"message_id"`
+	From           string `json:"from"`
+	To             string `json:"to"`
+	Type           string `json:"type"`
+	Message        string `json:"message"`
+	ClientID       string `json:"client_id"`
+	SentAt         string `json:"sent_at"`
+}
+
+// Conversation is a row of the conversation list.
+type Conversation struct {
+	ConversationID string  `json:"conversation_id"`
+	With           string  `json:"with"`
+	Unread         int64   `json:"unread"`
+	AckSeq         int64   `json:"ack_seq"`
+	ReadSeq        int64   `json:"read_seq"`
+	Last           Message `json:"last"`
+}
+
+// Profile is a user.
+type Profile struct {
+	UserID    string `json:"user_id"`
+	Username  string `json:"username"`
+	CreatedAt string `json:"created_at"`
+}
+
+// Key is the record of an API key; APIKey is in the answer that creates it only.
+type Key struct {
+	KeyID     string   `json:"key_id"`
+	APIKey    string   `json:"api_key"`
+	Name      string   `json:"name"`
+	Scopes    []string `json:"scopes"`
+	CreatedBy string   `json:"created_by"`
+	ExpiresAt string   `json:"expires_at"`
+	RevokedAt string   `json:"revoked_at"`
+}
+
+// Page is a page of a list.
+type Page[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"next_cursor"`
+}
+
+// Problem is an error, over HTTP and on the socket alike.
+type Problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	Hint      string `json:"hint"`
+	Retryable *bool  `json:"retryable"`
+	RequestID string `json:"request_id"`
+	Errors    []struct {
+		Field  string `json:"field"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	} `json:"errors"`
+}
+
+// Change is a conversation in the answer to sync.
+type Change struct {
+	ConversationID string  `json:"conversation_id"`
+	Last           Message `json:"last"`
+}
+
+// Frame is a frame from the server: the answer to one of ours, or an event.
+type Frame struct {
+	// Raw is the whole frame.
+	Raw []byte `json:"-"`
+
+	ID    string   `json:"id"`
+	Event string   `json:"event"`
+	Error *Problem `json:"error"`
+
+	ConversationID string          `json:"conversation_id"`
+	MessageID      string          `json:"message_id"`
+	Seq            int64           `json:"seq"`
+	AckSeq         int64           `json:"ack_seq"`
+	ReadSeq        int64           `json:"read_seq"`
+	Unread         int64           `json:"unread"`
+	V              *int64          `json:"v"`
+	ExpiresAt      string          `json:"expires_at"`
+	From           string          `json:"from"`
+	Content        json.RawMessage `json:"message"`
+	Items          []Message       `json:"items"`
+	NextCursor     string          `json:"next_cursor"`
+	Changed        []Change        `json:"changed"`
+	More           bool            `json:"more"`
+	Full           bool            `json:"full"`
+}
+
+// Messages returns the messages that an event carries: one of a "message", all of a "messages" event.
+func (f Frame) Messages() []Message {
+	switch f.Event {
+	case "messages":
+		return f.Items
+	case "message":
+		var one Message
+		_ = json.Unmarshal(f.Content, &one) // a message that is none equals no other
+		return []Message{one}
+	}
+	return nil
+}
+
+// Code returns the error's code, "" where the frame is no error.
+func (f Frame) Code() string {
+	if f.Error == nil {
+		return ""
+	}
+	return f.Error.Code
+}
