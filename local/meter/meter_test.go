@@ -108,7 +108,7 @@ func TestErrorsPassThroughAndResetForgets(t *testing.T) {
 	if err == nil {
 		t.Error("a failed condition is no error")
 	}
-	if u := usage(t, c, "PutItem", "keys-table", ""); u.Calls != 1 || u.WriteUnits != 0 {
+	if u := usage(t, c, "PutItem", "keys-table", ""); u.Calls != 1 || u.WriteUnits != 1 {
 		t.Errorf("PutItem = %+v", u)
 	}
 	c.Count("posts", "Fn")

@@ -47,5 +47,5 @@ func sameButPort(origin, allowed string) bool {
 		return false
 	}
 	parsed, err := url.Parse(origin)
-	return err == nil && parsed.Path == "" && parsed.User == nil && parsed.Scheme+"://"+parsed.Hostname() == prefix
+	return err == nil && origin == parsed.Scheme+"://"+parsed.Host && parsed.Scheme+"://"+parsed.Hostname() == prefix
 }

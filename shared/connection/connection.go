@@ -88,8 +88,8 @@ type Record struct {
 type Change struct {
 	// Version is the record's version at that change.
 	Version int64
-	// Sequence is the highest sequence of the conversation that was ever noted: whoever looks for what is new has not
-	// seen all of it before this one.
+	// Sequence is the highest sequence of the conversation that was noted since it came into the ring: whoever looks for
+	// what is new has not seen all of it before this one.
 	Sequence int64
 }
 

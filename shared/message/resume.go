@@ -35,9 +35,7 @@ type start struct {
 // Begin returns the first window of a socket that has just opened, and the progress after it. since is the version that
 // the device named, or NoVersion.
 //
-// A device that named a version gets, of every conversation that changed since, at least what came after it: each
-// append is followed by a version of its own, so no more than (last change - version) entries can be new to the device.
-// A device that named none, or one too old to tell, gets what lies beyond the user's marks.
+// A device that named a version gets, of every conversation that changed since, at least what came after it. A device that named none, or one too old to tell, gets what lies beyond the user's marks.
 func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Event, *Progress, error) {
 	_, version, complete, err := s.changedSince(ctx, app, user, since, true)
 	if err != nil {
@@ -112,20 +110,30 @@ func (s *Service) changed(ctx context.Context, app id.App, user id.User, progres
 		case change.conversation < progress.Conversation:
 			continue
 		case change.conversation > progress.Conversation:
-			tail, err := s.Log.ReadBack(ctx, app, change.conversation, 0, 1, true)
-			if err != nil {
+			if from.after, err = s.surelyHeld(ctx, app, user, change, progress.Since); err != nil {
 				return err
 			}
-			if len(tail) == 0 {
-				continue
-			}
-			from.after = max(0, tail[0].Sequence-(change.version-progress.Since))
 		}
 		if more, err := visit(from); err != nil || !more {
 			return err
 		}
 	}
 	return nil
+}
+
+// surelyHeld returns a sequence up to which a device at the version has a changed conversation. Each append is followed by
+// a note with a version of its own, so no more entries than versions have passed can be new to the device. Notes of two
+// appends at once may come in the other order, so an earlier entry can be new too; the user's marks bound that.
+func (s *Service) surelyHeld(ctx context.Context, app id.App, user id.User, change noted, since int64) (int64, error) {
+	tail, err := s.tailFrom(ctx, app, change.conversation, change.sequence)
+	if err != nil {
+		return 0, err
+	}
+	member, err := s.member(ctx, app, user, change.conversation)
+	if err != nil {
+		return 0, err
+	}
+	return max(0, min(tail.Sequence-(change.version-since), member.Held())), nil
 }
 
 // windowBuilder collects messages until a window is full.

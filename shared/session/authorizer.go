@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/connection"
@@ -49,7 +50,7 @@ func (a *Authorizer) Authorize(ctx context.Context, event events.APIGatewayCusto
 	caller, err := a.admit(ctx, asked)
 	if err == nil {
 		answer := policy("Allow", event.MethodArn, string(caller.User))
-		answer.Context = socket.Context(caller)
+		answer.Context = socket.Context(caller, api.Language(asked.headers["accept-language"]))
 		return answer, nil
 	}
 	refusal := fault.Of(err)

@@ -240,6 +240,28 @@ func TestVersionBehindTheFloor(t *testing.T) {
 	s.check(s.receive(socket, map[id.Conversation]int64{}))
 }
 
+// TestNotesOutOfOrder: an append whose sender died before its note comes by resume all the same, although fewer versions
+// than entries have passed.
+func TestNotesOutOfOrder(t *testing.T) {
+	s := newStage(t, 1)
+	s.send(0)
+	fuse := &storetest.Fuse{At: 2, Dies: true} // the append, and then the note
+	dying := *s.messages
+	dying.Log = messagetest.FuseLog(fuse, dying.Log)
+	dying.Devices = &connection.Service{Store: connectiontest.FuseStore(fuse, s.records), Poster: s.poster, Clock: clock.System{}}
+	draft := message.Draft{App: s.app, From: s.senders[0], To: string(s.bob), Text: "late", ClientID: "late", Known: new(int64(1))}
+	if _, err := dying.Send(t.Context(), draft); err == nil {
+		t.Fatal("a dead process acknowledged")
+	}
+	s.send(0)
+	socket := s.open("c1", 1)
+	conversation := id.Pair(s.app, s.bob, s.senders[0])
+	if first := s.windows("c1")[0].Items; len(first) < 2 || first[len(first)-2].Seq != 2 {
+		t.Fatalf("resumed with %d messages; message 2 is missing", len(first))
+	}
+	s.check(s.receive(socket, map[id.Conversation]int64{conversation: 1}))
+}
+
 // TestResumeFromVersion drops a device at any version and brings it back: whatever was sent before and since, it ends
 // with everything.
 func TestResumeFromVersion(t *testing.T) {

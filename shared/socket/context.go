@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 )
 
@@ -19,15 +20,24 @@ const (
 	contextDevice  = "device"
 	contextEpoch   = "epoch"
 	contextExpires = "expires"
+	contextLang    = "language"
 )
 
-// Context returns what rides on every frame of a socket that the caller opens: identity only, never a right.
-func Context(caller authz.Caller) map[string]any {
+// Context returns what rides on every frame of a socket that the caller opens: identity, never a right, and the language
+// that its errors are told in.
+func Context(caller authz.Caller, language fault.Language) map[string]any {
 	return map[string]any{
 		contextApp: string(caller.App), contextUser: string(caller.User), contextKey: string(caller.Key),
 		contextDevice: caller.Device, contextEpoch: strconv.FormatInt(caller.Epoch, 10),
-		contextExpires: strconv.FormatInt(caller.ExpiresAt.Unix(), 10),
+		contextExpires: strconv.FormatInt(caller.ExpiresAt.Unix(), 10), contextLang: string(language),
 	}
+}
+
+// languageOf returns the language of a socket's errors.
+func languageOf(event events.APIGatewayWebsocketProxyRequest) fault.Language {
+	values, _ := event.RequestContext.Authorizer.(map[string]any)
+	language, _ := values[contextLang].(string)
+	return fault.Language(language)
 }
 
 // FromContext reads Context back from an event.

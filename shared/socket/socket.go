@@ -112,7 +112,7 @@ func (s *Socket) Message(ctx context.Context, event events.APIGatewayWebsocketPr
 	started := time.Now()
 	name, answerID, result, err := s.serve(ctx, event)
 	requestID := event.RequestContext.RequestID
-	answer, refusal := s.answer(answerID, requestID, result, err)
+	answer, refusal := s.answer(languageOf(event), answerID, requestID, result, err)
 	connectionID := event.RequestContext.ConnectionID
 	if postErr := s.sockets.Answer(ctx, connectionID, answer); postErr != nil {
 		slog.WarnContext(ctx, "answer not posted", "request_id", requestID, "error", postErr)
@@ -207,13 +207,13 @@ func frameFault(malformed error) error {
 }
 
 // answer writes the answer of a frame: its id, and the result's members or the problem.
-func (s *Socket) answer(answerID, requestID string, result any, err error) ([]byte, *fault.Error) {
+func (s *Socket) answer(language fault.Language, answerID, requestID string, result any, err error) ([]byte, *fault.Error) {
 	if err != nil {
 		refusal := fault.Of(err)
 		return encode(struct {
 			ID    string       `json:"id,omitempty"`
 			Error *api.Problem `json:"error"`
-		}{answerID, api.NewProblem(refusal, fault.English, requestID)}), refusal
+		}{answerID, api.NewProblem(refusal, language, requestID)}), refusal
 	}
 	head := bytes.TrimSuffix(encode(struct {
 		ID string `json:"id,omitempty"`

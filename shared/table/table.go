@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -117,10 +118,11 @@ func Pause(ctx context.Context, attempt int) error {
 	case attempt > maxPauses:
 		return fault.New(fault.Unavailable)
 	}
+	pause := 50 * time.Millisecond << (attempt - 1)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(50 * time.Millisecond << (attempt - 1)):
+	case <-time.After(pause/2 + rand.N(pause/2)): // two who collided shall not collide again
 		return nil
 	}
 }
