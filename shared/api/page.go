@@ -1,5 +1,12 @@
 package api
 
+import (
+	"context"
+
+	"github.com/tokenim/tokenim/shared/cursor"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
 // PageQuery are the parameters of every list.
 type PageQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many items the page has at most."`
@@ -17,10 +24,20 @@ type IdempotencyKey struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"Makes a repeated request find what the first one created."`
 }
 
-// NewPage returns a page whose items are never null.
-func NewPage[T any](items []T, nextCursor string) Page[T] {
+// Paged opens the cursor of the app's list, reads a page from its position on, and makes the next cursor. read returns
+// the items and the next position, "" at the end. Items are never null.
+func Paged[T any](ctx context.Context, signer cursor.Signer, app id.App, list, at string, read func(position string) ([]T, string, error)) (Page[T], error) {
+	position, err := cursor.Decode(ctx, signer, app, list, at)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	items, next, err := read(position)
+	if err != nil {
+		return Page[T]{}, err
+	}
 	if items == nil {
 		items = []T{}
 	}
-	return Page[T]{Items: items, NextCursor: nextCursor}
+	next, err = cursor.Encode(ctx, signer, app, list, next)
+	return Page[T]{Items: items, NextCursor: next}, err
 }

@@ -86,24 +86,17 @@ func (s *Service) create(ctx context.Context, caller authz.Caller, in *createInp
 }
 
 func (s *Service) list(ctx context.Context, caller authz.Caller, signer cursor.Signer, in *api.PageQuery) (*listOutput, error) {
-	after, err := cursor.Decode(ctx, signer, caller.App, "keys", in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := s.Store.List(ctx, caller.App, id.Key(after), in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	var records []Record
-	for _, key := range keys {
-		records = append(records, key.record())
-	}
-	next := ""
-	if len(keys) == in.Limit {
-		next = string(keys[len(keys)-1].ID)
-	}
-	next, err = cursor.Encode(ctx, signer, caller.App, "keys", next)
-	return &listOutput{Body: api.NewPage(records, next)}, err
+	page, err := api.Paged(ctx, signer, caller.App, "keys", in.Cursor, func(after string) (records []Record, next string, err error) {
+		keys, err := s.Store.List(ctx, caller.App, id.Key(after), in.Limit)
+		for _, key := range keys {
+			records = append(records, key.record())
+		}
+		if len(keys) == in.Limit {
+			next = string(keys[len(keys)-1].ID)
+		}
+		return records, next, err
+	})
+	return &listOutput{Body: page}, err
 }
 
 func (s *Service) revoke(ctx context.Context, caller authz.Caller, in *revokeInput) (*recordOutput, error) {

@@ -140,14 +140,14 @@ func (r routes) inbox(ctx context.Context, caller authz.Caller, in *inboxInput) 
 	if in.Unread {
 		list = "unread " + string(caller.User)
 	}
-	page, err := paged(ctx, r.signer, caller.App, list, in.Cursor, func(position string) ([]Message, string, error) {
+	page, err := api.Paged(ctx, r.signer, caller.App, list, in.Cursor, func(position string) ([]Message, string, error) {
 		return r.Inbox(ctx, caller.App, caller.User, in.Unread, position, in.Limit)
 	})
 	return &messagesOutput{Body: page}, err
 }
 
 func (r routes) conversations(ctx context.Context, caller authz.Caller, in *conversationsInput) (*conversationsOutput, error) {
-	page, err := paged(ctx, r.signer, caller.App, "conversations "+string(caller.User), in.Cursor,
+	page, err := api.Paged(ctx, r.signer, caller.App, "conversations "+string(caller.User), in.Cursor,
 		func(position string) ([]Conversation, string, error) {
 			return r.Conversations(ctx, caller.App, caller.User, position, in.Limit)
 		})
@@ -162,23 +162,9 @@ func (r routes) history(ctx context.Context, caller authz.Caller, in *historyInp
 // historyPage reads a page for an application, which may read every conversation of its app, or for one of the two users.
 func (r routes) historyPage(ctx context.Context, caller authz.Caller, conversation id.Conversation, order Order, at string, limit int) (api.Page[Message], error) {
 	list := "history " + string(order) + " " + string(conversation)
-	return paged(ctx, r.signer, caller.App, list, at, func(position string) ([]Message, string, error) {
+	return api.Paged(ctx, r.signer, caller.App, list, at, func(position string) ([]Message, string, error) {
 		return r.History(ctx, caller.App, caller.User, conversation, order, position, limit)
 	})
-}
-
-// paged opens the cursor of the list, reads a page from its position on, and makes the next cursor.
-func paged[T any](ctx context.Context, signer cursor.Signer, app id.App, list, at string, read func(position string) ([]T, string, error)) (api.Page[T], error) {
-	position, err := cursor.Decode(ctx, signer, app, list, at)
-	if err != nil {
-		return api.Page[T]{}, err
-	}
-	items, next, err := read(position)
-	if err != nil {
-		return api.Page[T]{}, err
-	}
-	next, err = cursor.Encode(ctx, signer, app, list, next)
-	return api.NewPage(items, next), err
 }
 
 func (r routes) acknowledge(ctx context.Context, caller authz.Caller, in *markInput) (*marksOutput, error) {

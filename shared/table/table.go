@@ -214,6 +214,11 @@ func Classify(doing string, err error) error {
 	return err
 }
 
+// Busy is the retryable refusal of what was overtaken by others too often.
+func Busy(doing string) error {
+	return fault.Wrap(errors.New(doing+": overtaken too often"), fault.Unavailable)
+}
+
 // throttled tells whether DynamoDB asked us to slow down or could not answer, after the SDK's own attempts.
 func throttled(err error) bool {
 	_, tooFast := errors.AsType[*types.ProvisionedThroughputExceededException](err)

@@ -63,20 +63,15 @@ func (s *Service) register(ctx context.Context, caller authz.Caller, in *registe
 }
 
 func (s *Service) list(ctx context.Context, caller authz.Caller, signer cursor.Signer, in *api.PageQuery) (*listOutput, error) {
-	after, err := cursor.Decode(ctx, signer, caller.App, "users", in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	users, next, err := s.Store.List(ctx, caller.App, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	var profiles []Profile
-	for _, user := range users {
-		profiles = append(profiles, user.profile())
-	}
-	next, err = cursor.Encode(ctx, signer, caller.App, "users", next)
-	return &listOutput{Body: api.NewPage(profiles, next)}, err
+	page, err := api.Paged(ctx, signer, caller.App, "users", in.Cursor, func(after string) ([]Profile, string, error) {
+		users, next, err := s.Store.List(ctx, caller.App, after, in.Limit)
+		var profiles []Profile
+		for _, user := range users {
+			profiles = append(profiles, user.profile())
+		}
+		return profiles, next, err
+	})
+	return &listOutput{Body: page}, err
 }
 
 func (s *Service) get(ctx context.Context, caller authz.Caller, in *getInput) (*profileOutput, error) {

@@ -53,7 +53,7 @@ var layers = []layer{
 		packages: []string{"apikey", "app", "connection", "message", "seal", "token", "user"}, may: ground},
 
 	{name: "the edges that Lambda calls", packages: []string{"api", "socket", "session"},
-		may: append([]string{lambdaType, humaLib, "api", "socket", "authz", "input", "strictjson", "app", "connection", "message", "token"}, ground...)},
+		may: append([]string{lambdaType, humaLib, "api", "socket", "cursor", "authz", "input", "strictjson", "app", "connection", "message", "token"}, ground...)},
 	{name: "who is calling", packages: []string{"authn"}, may: append([]string{"authz", "apikey", "token", "user"}, ground...)},
 	{name: "what belongs to no resource", packages: []string{"root"}, may: []string{std, "api", "fault"}},
 	{name: "cursors", packages: []string{"cursor"}, may: ground},
@@ -62,7 +62,7 @@ var layers = []layer{
 	{name: "AWS from the environment", packages: []string{"awsenv"}, may: []string{std, awsSDK}},
 	{name: "what all stores share", packages: []string{"table"}, may: []string{std, awsSDK, "awsenv", "fault"}},
 	{name: "a store knows its own domain; the credentials' store reads two others' items",
-		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "id", "apikey", "apikey/apikeydb", "user", "user/userdb"}},
+		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "fault", "id", "apikey", "apikey/apikeydb", "user", "user/userdb"}},
 	{name: "the other sides of AWS", packages: []string{"push", "invoke", "seal/sealkms"},
 		may: []string{std, awsSDK, "awsenv", "connection", "session", "seal"}},
 	{name: "the wiring", packages: []string{"wire"}, may: []string{std, lambdaType, lambdaRun, awsSDK, anyShared}},

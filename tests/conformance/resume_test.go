@@ -173,6 +173,7 @@ func TestWindowIsPostedAgain(t *testing.T) {
 
 // TestResumeOfTenThousand has a user come back to ten thousand messages from several senders.
 func TestResumeOfTenThousand(t *testing.T) {
+	t.Parallel()
 	many := 10_000
 	if testing.Short() {
 		many = 500

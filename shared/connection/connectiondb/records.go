@@ -63,13 +63,13 @@ func Routing(tableName string) func(app id.App, user id.User) (types.TransactWri
 	}
 }
 
+// noteAttempts bounds how often a note is overtaken by a higher one; each time its sequence rises to that.
+const noteAttempts = 10
+
 // Note implements connection.Store. The condition keeps a sequence from going back; where it is false, the note is made
 // with the higher sequence that stands there.
 func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
-	for attempt := 0; ; attempt++ {
-		if err := table.Pause(ctx, attempt); err != nil {
-			return connection.Record{}, table.Classify("note a change", err)
-		}
+	for range noteAttempts {
 		var after record
 		err := table.Update{
 			Table: s.Table, Key: itemKey(app, user),
@@ -89,6 +89,7 @@ func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation
 		}
 		sequence = after.decode().Ring[conversation].Sequence
 	}
+	return connection.Record{}, table.Busy("note a change")
 }
 
 // Trim implements connection.Store.
