@@ -24,6 +24,9 @@ bash tests/fuzz.sh 5s
 
 step "conformance and acceptance, on the laptop runner"
 go build -o .local/runner ./local
-.local/runner -port 0 -data "$(mktemp -d)" -ready "$(mktemp -u)" -watch=false -exec "bash tests/public.sh"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+.local/runner -port 0 -data "$scratch/data" -ready "$scratch/ready.json" -watch=false -meter \
+	-exec "bash tests/public.sh && go test -count=1 -tags conformance ./tests/privilege"
 
 step "done"

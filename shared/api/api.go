@@ -18,6 +18,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/input"
 )
 
 // Authenticator checks credentials. authn.Authenticator is one.
@@ -39,7 +40,7 @@ type API struct {
 // New returns an API without operations.
 func New(authenticator Authenticator, log Log) *API {
 	mux := http.NewServeMux()
-	format := huma.Format{Marshal: marshal, Unmarshal: json.Unmarshal}
+	format := huma.Format{Marshal: marshal, Unmarshal: input.Unmarshal}
 	config := huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
@@ -76,8 +77,6 @@ type Operation struct {
 	Status int
 	// Errors are the codes that the handler itself may answer, for the description.
 	Errors []fault.Code
-	// OptionalBody says that the operation has a body that may be left out.
-	OptionalBody bool
 }
 
 // Register adds an operation. I has the parameters and, in a field Body, the body as huma reads them from tags; O the

@@ -31,7 +31,7 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 	if denied := caller.Require(operation.Permission); denied != nil {
 		return authz.Caller{}, denied
 	}
-	if malformed := seen.malformedFor(ctx, operation); malformed != nil {
+	if malformed := seen.malformedFor(ctx.Operation()); malformed != nil {
 		return authz.Caller{}, malformed
 	}
 	return caller, err
@@ -92,9 +92,10 @@ func looksLikeToken(credential string) bool {
 	return strings.Count(credential, ".") == 2
 }
 
-// malformedFor returns what is wrong with the form of the body, for an operation that has one.
-func (r *request) malformedFor(ctx huma.Context, operation Operation) error {
-	if fault.Is(r.malformed, fault.BodyMissing) && (operation.OptionalBody || ctx.Operation().RequestBody == nil) {
+// malformedFor returns what is wrong with the form of the body. Only an operation that needs a body misses one.
+func (r *request) malformedFor(operation *huma.Operation) error {
+	needed := operation.RequestBody != nil && operation.RequestBody.Required
+	if fault.Is(r.malformed, fault.BodyMissing) && !needed {
 		return nil
 	}
 	return r.malformed

@@ -15,7 +15,7 @@ type PageQuery struct {
 
 // Page is the body of every list.
 type Page[T any] struct {
-	Items      []T    `json:"items" doc:"The items."`
+	Items      []T    `json:"items" nullable:"false" doc:"The items."`
 	NextCursor string `json:"next_cursor,omitempty" doc:"The cursor of the next page; absent on the last."`
 }
 

@@ -19,7 +19,7 @@ type Record struct {
 	KeyID     id.Key     `json:"key_id" doc:"The key's ID, its public part."`
 	APIKey    string     `json:"api_key,omitempty" doc:"The key itself; only in the answer that creates it, never again."`
 	Name      string     `json:"name" doc:"A name for people."`
-	Scopes    []string   `json:"scopes" doc:"What the key may do."`
+	Scopes    []string   `json:"scopes" nullable:"false" doc:"What the key may do."`
 	CreatedAt time.Time  `json:"created_at" doc:"When it was made."`
 	CreatedBy id.Key     `json:"created_by,omitempty" doc:"The key that made it."`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When it stops working."`
@@ -31,7 +31,7 @@ type createInput struct {
 	Body struct {
 		api.KeyInBody
 		Name      string     `json:"name" minLength:"1" maxLength:"64" doc:"A name for people." example:"backend"`
-		Scopes    []string   `json:"scopes" minItems:"1" maxItems:"50" doc:"What the key shall be allowed; no more than the creating key." example:"[\"messages:send\"]"`
+		Scopes    []string   `json:"scopes" nullable:"false" minItems:"1" maxItems:"50" doc:"What the key shall be allowed; no more than the creating key." example:"[\"messages:send\"]"`
 		ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When it shall stop working; absent for never."`
 	}
 }

@@ -89,6 +89,9 @@ func (s *Service) Bootstrap(ctx context.Context, app id.App, scopes []string) (t
 // Revoke ends a key: the next request with it is refused, and the sockets of its tokens are cut. Revoking again repeats
 // the cut and changes nothing else.
 func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key) (Key, error) {
+	if keyID.App() != app { // nothing else that stands beside the keys may be touched
+		return Key{}, fault.New(fault.KeyNotFound)
+	}
 	key, err := s.Store.Revoke(ctx, app, keyID, s.Clock.Now())
 	if errors.Is(err, ErrNotFound) {
 		return Key{}, fault.New(fault.KeyNotFound)

@@ -69,6 +69,10 @@ func Fault(found []error) *fault.Error {
 func field(detail *huma.ErrorDetail) fault.Field {
 	_, name, _ := strings.Cut(detail.Location, ".")
 	code, argument, ours := strings.Cut(detail.Message, separator)
+	argument, decoded, late := strings.Cut(argument, separator)
+	if late {
+		name = decoded
+	}
 	switch {
 	case !ours:
 		return parameter(name, detail.Message)
@@ -101,6 +105,30 @@ func join(parent, name string) string {
 	return parent + "." + name
 }
 
+// Unmarshal is json.Unmarshal with errors that Fault can read. What the schema let through and Go's types do not, such as
+// 1e2 for an integer, is found only here.
+func Unmarshal(text []byte, value any) error {
+	err := json.Unmarshal(text, value)
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	// No location: huma keeps the text of the error only.
+	return &huma.ErrorDetail{Message: strings.Join([]string{string(fault.FieldType), expected(wrong.Type), field}, separator)}
+}
+
+// expected names a Go type as the schema does.
+func expected(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	}
+	return t.Kind().String()
+}
+
 // Decoder checks and decodes JSON objects of one type.
 type Decoder[T any] struct {
 	registry huma.Registry
@@ -125,8 +153,8 @@ func (d Decoder[T]) Decode(text []byte) (T, error) {
 	if len(result.Errors) > 0 {
 		return value, Fault(result.Errors)
 	}
-	if err := json.Unmarshal(text, &value); err != nil {
-		return value, fault.New(fault.BodyNotJSON, 0)
+	if err := Unmarshal(text, &value); err != nil {
+		return value, Fault([]error{err})
 	}
 	return value, nil
 }

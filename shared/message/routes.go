@@ -18,7 +18,7 @@ type Content struct {
 	Message  string `json:"message" doc:"The text, at most 4096 bytes of UTF-8." example:"Hello!"`
 	Type     string `json:"type,omitempty" maxLength:"16" doc:"What the message is; text where absent." example:"text"`
 	ClientID string `json:"client_id,omitempty" maxLength:"64" doc:"Your own ID of the message. A repeated send with it has one effect and one answer." example:"c-1"`
-	Known    *int64 `json:"known,omitempty" doc:"The last sequence of the conversation that you have seen, 0 for none, the same over retries. It makes client_id cheaper."`
+	Known    *int64 `json:"known,omitempty" minimum:"0" doc:"The last sequence of the conversation that you have seen, 0 for none, the same over retries. It makes client_id cheaper."`
 }
 
 // Stored is the answer to a send.

@@ -1,5 +1,5 @@
-// Package strictjson refuses what encoding/json lets through: duplicate names, lone surrogates, NUL, bytes that are not
-// UTF-8, and anything behind the first value. Names that differ in case only are left to the schema's validation.
+// Package strictjson refuses what encoding/json lets through or reports without a name: duplicate names, lone surrogates,
+// NUL, bytes that are not UTF-8, numbers that no float64 holds, and anything behind the first value. Names that differ in case only are left to the schema's validation.
 package strictjson
 
 import (
@@ -17,7 +17,7 @@ import (
 // Object reads the whole text, which has to be one JSON object, and returns its top-level members that are strings.
 // What was read before a fault is returned with it, so that a credential in a broken body can still be judged first.
 //
-// The faults: BodyMissing, BodyNotJSON, BodyNotObject, FieldDuplicate, TextInvalid.
+// The faults: BodyMissing, BodyNotJSON, BodyNotObject, FieldDuplicate, FieldRange, TextInvalid.
 func Object(text []byte) (members map[string]string, err error) {
 	members = map[string]string{}
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -34,6 +34,9 @@ func Object(text []byte) (members map[string]string, err error) {
 			return members, explain(text, err)
 		}
 		if token.Kind() != '"' {
+			if tooLarge(token) {
+				return members, fault.Invalid(fault.Field{Name: name, Code: fault.FieldRange, Args: []any{name, "1.8e308"}})
+			}
 			continue
 		}
 		value := token.String()
@@ -51,6 +54,15 @@ func Object(text []byte) (members map[string]string, err error) {
 		return members, fault.New(fault.BodyNotObject)
 	}
 	return members, singleValue(text)
+}
+
+// tooLarge tells a number that no float64 holds.
+func tooLarge(token jsontext.Token) bool {
+	if token.Kind() != '0' {
+		return false
+	}
+	_, err := token.Float()
+	return err != nil
 }
 
 // singleValue refuses a second value behind the first.

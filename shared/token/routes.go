@@ -26,11 +26,13 @@ type Service struct {
 
 type mintInput struct {
 	ID   string `path:"id" doc:"The user's ID."`
-	Body struct {
-		api.KeyInBody
-		Device    string `json:"device,omitempty" maxLength:"32" pattern:"^[A-Za-z0-9._-]*$" doc:"A name of the device, the same each time: it then resumes where it was, and a new socket of it replaces the old. Without one every socket is a device of its own." example:"phone"`
-		ExpiresIn int64  `json:"expires_in,omitempty" minimum:"10" maximum:"86400" doc:"Seconds that the token works; an hour where absent." example:"3600"`
-	}
+	Body *mintBody
+}
+
+type mintBody struct {
+	api.KeyInBody
+	Device    string `json:"device,omitempty" maxLength:"32" pattern:"^[A-Za-z0-9._-]*$" doc:"A name of the device, the same each time: it then resumes where it was, and a new socket of it replaces the old. Without one every socket is a device of its own." example:"phone"`
+	ExpiresIn int64  `json:"expires_in,omitempty" minimum:"10" maximum:"86400" doc:"Seconds that the token works; an hour where absent." example:"3600"`
 }
 
 type mintOutput struct {
@@ -41,7 +43,7 @@ type mintOutput struct {
 	}
 }
 
-type ticketInput struct{}
+type ticketInput struct{ Body *api.KeyInBody }
 
 type ticketOutput struct {
 	Body struct {
@@ -58,7 +60,7 @@ type revokeInput struct {
 func Routes(edge *api.API, service *Service) {
 	api.Register(edge, api.Operation{
 		ID: "mint-token", Method: http.MethodPost, Path: "/users/{id}/tokens", Tag: "Tokens", Status: http.StatusCreated,
-		Summary: "Mint a user token", Permission: authz.TokensManage, Actor: api.ActorInPath("id"), OptionalBody: true,
+		Summary: "Mint a user token", Permission: authz.TokensManage, Actor: api.ActorInPath("id"),
 		Errors: []fault.Code{fault.UserNotFound, fault.FieldTooLong, fault.FieldRange, fault.FieldInvalid},
 	}, service.mint)
 	api.Register(edge, api.Operation{
@@ -69,22 +71,26 @@ func Routes(edge *api.API, service *Service) {
 	}, service.revoke)
 	api.Register(edge, api.Operation{
 		ID: "create-ticket", Method: http.MethodPost, Path: "/tickets", Tag: "Tokens", Status: http.StatusCreated,
-		Summary: "Create a connect ticket", Permission: authz.TicketsCreate, OptionalBody: true,
+		Summary: "Create a connect ticket", Permission: authz.TicketsCreate,
 		Description: "With a user token. A browser cannot send headers when it opens a socket: it sends a ticket, which works once.",
 	}, service.ticket)
 }
 
 func (s *Service) mint(ctx context.Context, caller authz.Caller, in *mintInput) (*mintOutput, error) {
+	asked := mintBody{}
+	if in.Body != nil {
+		asked = *in.Body
+	}
 	life := DefaultLife
-	if in.Body.ExpiresIn > 0 {
-		life = time.Duration(in.Body.ExpiresIn) * time.Second
+	if asked.ExpiresIn > 0 {
+		life = time.Duration(asked.ExpiresIn) * time.Second
 	}
 	output := &mintOutput{}
 	output.Body.UserID = caller.User
 	output.Body.ExpiresAt = s.Issuer.Clock.Now().Add(life).Truncate(time.Second)
 	var err error
 	output.Body.Token, err = s.Issuer.Sign(ctx, Claims{Kind: User, App: caller.App, User: caller.User, Key: caller.Key,
-		Device: in.Body.Device, Epoch: caller.Epoch, ExpiresAt: output.Body.ExpiresAt})
+		Device: asked.Device, Epoch: caller.Epoch, ExpiresAt: output.Body.ExpiresAt})
 	return output, err
 }
 

@@ -45,12 +45,12 @@ func operations(t *testing.T) []operation {
 		{path: "/register", valid: object{"username": name}, wrong: map[string][]any{"username": notText, "api_key": notText}, required: []string{"username"},
 			state: func() string { return listedUsers(t, name) }},
 		{path: "/keys", valid: object{"name": name, "scopes": []string{"users:read"}, "expires_at": "2100-01-01T00:00:00Z"},
-			wrong: map[string][]any{"name": notText, "scopes": {"users:read", 7, object{}}, "expires_at": {7, true}},
+			wrong:    map[string][]any{"name": notText, "scopes": {"users:read", 7, object{}}, "expires_at": {7, true}},
 			required: []string{"name", "scopes"}, state: func() string { return listedKeys(t, name) }},
 		{path: "/users/" + ann.ID + "/tokens", valid: object{"device": "phone", "expires_in": 60}, optional: true,
 			wrong: map[string][]any{"device": notText, "expires_in": notNumber}},
 		{path: "/send", valid: object{"from": ann.ID, "to": bob.ID, "message": "x", "type": "text", "client_id": "bad", "known": 1},
-			wrong: map[string][]any{"from": notText, "to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber},
+			wrong:    map[string][]any{"from": notText, "to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber},
 			required: []string{"to", "message"}, state: log},
 		mark("ack"), mark("read"),
 	}
@@ -88,6 +88,9 @@ func text(value any) string {
 
 // insert puts members, as JSON text, in front of an object's.
 func insert(valid object, members string) string {
+	if len(valid) == 0 {
+		return "{" + members + "}"
+	}
 	return "{" + members + "," + strings.TrimPrefix(text(valid), "{")
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -89,7 +90,7 @@ func (s *Socket) read() {
 
 // deliver hands a frame to whoever asked for it, or else to the events.
 func (s *Socket) deliver(text []byte) {
-	frame := Frame{Raw: text}
+	frame := Frame{Raw: text, At: time.Now()}
 	_ = json.Unmarshal(text, &frame) // a frame that is not ours arrives as an event with its Raw text only
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,9 @@
 package client
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Message is a message on the wire. Two are equal where every member is.
 type Message struct {
@@ -74,8 +77,9 @@ type Change struct {
 
 // Frame is a frame from the server: the answer to one of ours, or an event.
 type Frame struct {
-	// Raw is the whole frame.
-	Raw []byte `json:"-"`
+	// Raw is the whole frame, At when it arrived.
+	Raw []byte    `json:"-"`
+	At  time.Time `json:"-"`
 
 	ID    string   `json:"id"`
 	Event string   `json:"event"`

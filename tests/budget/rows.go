@@ -1,0 +1,278 @@
+package budget
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tokenim/tokenim/tests/conformance/client"
+)
+
+// The prices of what comes in, $ per million (figures.md).
+const (
+	overHTTP   = 1.00
+	overSocket = 1.00
+	connects   = 0.00 // connection minutes are charged, handshakes are not
+)
+
+// credential is what every request pays for: key and user, strongly, in one BatchGet.
+const credential = 2.0
+
+// Request is the i-th request of a row.
+type Request func(i int) error
+
+// Row is a kind of request with its budget.
+type Row struct {
+	// What names it.
+	What string
+	// WriteUnits and ReadUnits are the most that a request may cost on average.
+	WriteUnits, ReadUnits float64
+	// Posts and Invocations are exact.
+	Posts, Invocations float64
+	// Dollars is the most per million; 0 where the design names none. In is the price of the request itself.
+	Dollars, In float64
+	// Functions are those whose units count; none means all. Posts and invocations follow them.
+	Functions []string
+	// Prepare makes what n requests need and returns the request.
+	Prepare func(ctx context.Context, p *Platform, n int) (Request, error)
+}
+
+// Rows is the budget table of the design, as far as it is built. Units of the design's rows beside the sends have the
+// credential added.
+var Rows = []Row{
+	{What: "send by user ID, one device online", WriteUnits: 2.2, ReadUnits: 4, Posts: 1, Invocations: 1, Dollars: 4.20, In: overHTTP, Prepare: sends(1, nil)},
+	{What: "send by user ID, nobody online", WriteUnits: 2.2, ReadUnits: 4, Invocations: 1, In: overHTTP, Prepare: sends(0, nil)},
+	{What: "send by user ID, three devices online", WriteUnits: 2.2, ReadUnits: 4, Posts: 3, Invocations: 1, In: overHTTP, Prepare: sends(3, nil)},
+	{What: "the same at its largest: five devices, a full ring, 600 bytes", WriteUnits: 2.2, ReadUnits: 4, Posts: 5, Invocations: 1, In: overHTTP, Prepare: largest},
+	{What: "send by username", WriteUnits: 2.2, ReadUnits: 5, Posts: 1, Invocations: 1, Dollars: 4.35, In: overHTTP, Prepare: sendsByName},
+	{What: "send with client ID", WriteUnits: 3.2, ReadUnits: 4, Posts: 1, Invocations: 1, In: overHTTP, Prepare: sends(1, own)},
+	{What: "its retry", WriteUnits: 3.2, ReadUnits: 5, Posts: 1, Invocations: 1, In: overHTTP, Prepare: retries(nil)},
+	{What: "send with client ID and known", WriteUnits: 2.2, ReadUnits: 4, Posts: 1, Invocations: 1, In: overHTTP, Prepare: sends(1, ownAndKnown)},
+	{What: "its retry with known", WriteUnits: 2.2, ReadUnits: 4, Posts: 1, Invocations: 1, In: overHTTP, Prepare: retries(map[string]any{"known": 1})},
+	{What: "first message of a pair", WriteUnits: 4.2, ReadUnits: 4, Invocations: 1, In: overHTTP, Prepare: firsts},
+	{What: "send, sender has another device", WriteUnits: 3.2, ReadUnits: 4, Posts: 2, Invocations: 1, In: overHTTP, Prepare: sendsBeside},
+	{What: "send over the socket", WriteUnits: 2.2, ReadUnits: 4, Posts: 2, Invocations: 1, In: overSocket, Prepare: socketSends},
+	{What: "acknowledge", WriteUnits: 1, ReadUnits: credential + 1.5, Invocations: 1, In: overHTTP, Prepare: marks("ack")},
+	{What: "mark read", WriteUnits: 1, ReadUnits: credential + 1.5, Invocations: 1, In: overHTTP, Prepare: marks("read")},
+	{What: "sync, nothing changed", ReadUnits: credential + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: syncs(0)},
+	{What: "sync, one pair changed", ReadUnits: credential + 1, Posts: 1, Invocations: 1, In: overSocket, Prepare: syncs(1)},
+	{What: "sync, three pairs changed", ReadUnits: credential + 2, Posts: 1, Invocations: 1, In: overSocket, Prepare: syncs(3)},
+	{What: "ping", ReadUnits: credential + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: pings},
+	{What: "poll, one message unread", ReadUnits: credential + 1, Invocations: 1, In: overHTTP, Prepare: polls},
+	{What: "connect, without its resume", WriteUnits: 4, ReadUnits: credential + 3, Invocations: 2, In: connects, Prepare: connections,
+		Functions: []string{"AuthorizerFunction", "ConnectionsFunction"}},
+	{What: "connect's resume, nothing missed", WriteUnits: 1, ReadUnits: credential + 3, Posts: 1, Invocations: 1, In: connects, Prepare: connections,
+		Functions: []string{"ResumeFunction"}},
+	{What: "disconnect", WriteUnits: 2, ReadUnits: 3, Invocations: 1, In: connects, Prepare: disconnections},
+}
+
+// own gives every message a client ID, ownAndKnown the last sequence too: Pair has sent one, and they go one by one.
+func own(i int) map[string]any { return map[string]any{"client_id": fmt.Sprint("c", i)} }
+
+func ownAndKnown(i int) map[string]any {
+	return map[string]any{"client_id": fmt.Sprint("c", i), "known": i + 1}
+}
+
+// online opens n sockets of the user.
+func online(ctx context.Context, p *Platform, user User, n int) error {
+	for range n {
+		if _, err := p.Connect(ctx, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sends(devices int, more func(i int) map[string]any) func(context.Context, *Platform, int) (Request, error) {
+	return func(ctx context.Context, p *Platform, _ int) (Request, error) {
+		ann, bob, _, err := p.Pair(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return func(i int) error {
+			var members map[string]any
+			if more != nil {
+				members = more(i)
+			}
+			_, err := p.Send(ctx, ann.ID, bob.ID, members)
+			return err
+		}, online(ctx, p, bob, devices)
+	}
+}
+
+func sendsByName(ctx context.Context, p *Platform, _ int) (Request, error) {
+	ann, bob, _, err := p.Pair(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(int) error {
+		_, err := p.Send(ctx, ann.Name, bob.Name, nil)
+		return err
+	}, online(ctx, p, bob, 1)
+}
+
+func retries(more map[string]any) func(context.Context, *Platform, int) (Request, error) {
+	return func(ctx context.Context, p *Platform, _ int) (Request, error) {
+		ann, bob, _, err := p.Pair(ctx)
+		if err != nil {
+			return nil, err
+		}
+		body := map[string]any{"client_id": "once"}
+		for name, value := range more {
+			body[name] = value
+		}
+		return func(int) error {
+			_, err := p.Send(ctx, ann.ID, bob.ID, body)
+			return err
+		}, online(ctx, p, bob, 1)
+	}
+}
+
+// firsts sends from each user to the next, so that the ring of no user overflows: that has a test of its own.
+func firsts(ctx context.Context, p *Platform, n int) (Request, error) {
+	users, err := p.registerAll(ctx, n+1)
+	return func(i int) error {
+		_, err := p.Send(ctx, users[i].ID, users[i+1].ID, nil)
+		return err
+	}, err
+}
+
+func (p *Platform) registerAll(ctx context.Context, n int) ([]User, error) {
+	users := make([]User, n)
+	for i := range users {
+		var err error
+		if users[i], err = p.Register(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}
+
+func sendsBeside(ctx context.Context, p *Platform, _ int) (Request, error) {
+	ann, bob, _, err := p.Pair(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := online(ctx, p, ann, 1); err != nil {
+		return nil, err
+	}
+	return func(int) error {
+		_, err := p.Send(ctx, ann.ID, bob.ID, nil)
+		return err
+	}, online(ctx, p, bob, 1)
+}
+
+func socketSends(ctx context.Context, p *Platform, _ int) (Request, error) {
+	ann, bob, _, err := p.Pair(ctx)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := p.Connect(ctx, ann)
+	if err != nil {
+		return nil, err
+	}
+	return func(int) error {
+		return asked(socket.Ask(ctx, map[string]any{"action": "send", "to": bob.ID, "message": "A message as people write them: short."}))
+	}, online(ctx, p, bob, 1)
+}
+
+// asked is the error of a frame's answer.
+func asked(answer client.Frame, err error) error {
+	if err == nil && answer.Error != nil {
+		err = fmt.Errorf("%s", answer.Raw)
+	}
+	return err
+}
+
+func marks(which string) func(context.Context, *Platform, int) (Request, error) {
+	return func(ctx context.Context, p *Platform, n int) (Request, error) {
+		ann, bob, conversation, err := p.Pair(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for range n {
+			if _, err := p.Send(ctx, ann.ID, bob.ID, nil); err != nil {
+				return nil, err
+			}
+		}
+		return func(i int) error {
+			_, err := p.Post(ctx, "/users/"+bob.ID+"/conversations/"+conversation+"/"+which, map[string]any{"seq": i + 1})
+			return err
+		}, nil
+	}
+}
+
+func syncs(changed int) func(context.Context, *Platform, int) (Request, error) {
+	return func(ctx context.Context, p *Platform, _ int) (Request, error) {
+		user, err := p.Register(ctx)
+		if err != nil {
+			return nil, err
+		}
+		friends, err := p.registerAll(ctx, changed)
+		if err != nil {
+			return nil, err
+		}
+		for _, friend := range friends {
+			if _, err := p.Send(ctx, friend.ID, user.ID, nil); err != nil {
+				return nil, err
+			}
+		}
+		return overSocketOf(ctx, p, user, map[string]any{"action": "sync", "v": 0})
+	}
+}
+
+func pings(ctx context.Context, p *Platform, _ int) (Request, error) {
+	user, err := p.Register(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return overSocketOf(ctx, p, user, map[string]any{"action": "ping"})
+}
+
+// overSocketOf is the request that sends the frame over a socket of the user.
+func overSocketOf(ctx context.Context, p *Platform, user User, frame map[string]any) (Request, error) {
+	socket, err := p.Connect(ctx, user)
+	return func(int) error { return asked(socket.Ask(ctx, frame)) }, err
+}
+
+func polls(ctx context.Context, p *Platform, _ int) (Request, error) {
+	_, bob, _, err := p.Pair(ctx)
+	return func(int) error {
+		_, err := p.do(ctx, p.App, client.Request{Path: "/users/" + bob.ID + "/messages?unread=true"})
+		return err
+	}, err
+}
+
+// connections opens sockets that stay open: each of a user of its own, so that no device is displaced.
+func connections(ctx context.Context, p *Platform, n int) (Request, error) {
+	tokens := make([]client.Installation, n)
+	for i := range tokens {
+		user, err := p.Register(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if tokens[i], err = p.Token(ctx, user); err != nil {
+			return nil, err
+		}
+	}
+	return func(i int) error {
+		_, err := dial(ctx, tokens[i])
+		return err
+	}, nil
+}
+
+func disconnections(ctx context.Context, p *Platform, n int) (Request, error) {
+	sockets := make([]*client.Socket, n)
+	for i := range sockets {
+		user, err := p.Register(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if sockets[i], err = p.Connect(ctx, user); err != nil {
+			return nil, err
+		}
+	}
+	return func(i int) error {
+		sockets[i].Close()
+		return nil
+	}, nil
+}

@@ -1,0 +1,91 @@
+//go:build conformance
+
+// Package privilege holds each function's role to what the function really did: it runs after the conformance suite, on
+// the same metered runner, and fails where an action was granted and not used, or used and not granted.
+package privilege
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tokenim/tokenim/local/meter"
+	"github.com/tokenim/tokenim/local/template"
+)
+
+// rare are granted actions that a run of the suite need not see, each with the reason.
+var rare = map[string]string{
+	"dynamodb:UpdateItem data-keys-table": "one seal in 4,096 is counted",
+	"dynamodb:PutItem data-keys-table":    "whichever function is first makes an app's data key",
+	"dynamodb:Query data-keys-table":      "a function that has no need to seal in the run does not ask for the current key",
+}
+
+func TestRolesGrantWhatIsUsedAndNothingElse(t *testing.T) {
+	stats := read(t)
+	tpl, err := template.Load("../../template.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, function := range tpl.Functions {
+		granted, used := grants(function), uses(stats, function.Name)
+		for _, action := range used {
+			if !slices.Contains(granted, action) {
+				t.Errorf("%s used %s, which its role does not grant", function.Name, action)
+			}
+		}
+		for _, action := range granted {
+			if _, excused := rare[action]; !excused && !slices.Contains(used, action) {
+				t.Errorf("%s is granted %s and did not use it", function.Name, action)
+			}
+		}
+	}
+}
+
+// read returns what the runner has counted.
+func read(t *testing.T) (stats struct{ DynamoDB []meter.Usage }) {
+	answer, err := http.Get(os.Getenv("TOKENIM_URL") + "/_local/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(&stats); err != nil {
+		t.Fatal(err)
+	}
+	if len(stats.DynamoDB) == 0 {
+		t.Fatal("the runner counts nothing; start it with -meter")
+	}
+	return stats
+}
+
+// grants lists the table actions of a function's role, as "dynamodb:GetItem users-table" or "… users-table/index/directory".
+func grants(function *template.Function) (granted []string) {
+	for _, statement := range function.Policies {
+		for _, action := range statement.Actions {
+			for _, resource := range statement.Resources {
+				if _, table, ok := strings.Cut(resource, ":table/"); ok {
+					granted = append(granted, action+" "+table)
+				}
+			}
+		}
+	}
+	return granted
+}
+
+// uses lists what the function did, in the same form.
+func uses(stats struct{ DynamoDB []meter.Usage }, function string) (used []string) {
+	for _, usage := range stats.DynamoDB {
+		if usage.Function != function {
+			continue
+		}
+		target := usage.Table
+		if usage.Index != "" {
+			target += "/index/" + usage.Index
+		}
+		used = append(used, fmt.Sprintf("%s %s", usage.Action, target))
+	}
+	return used
+}
