@@ -2,10 +2,11 @@
 
     complete.py STACK FILE
 
-Three adapters, each of which AWS does by itself or does not need (docs/deploying.md has the reasons):
+Each adapter does what AWS does by itself, or does not need (docs/deploying.md):
  1. the HTTP API's routes and CORS, which SAM writes into the API's OpenAPI body and ministack ignores;
- 2. the functions' AWS_ENDPOINT_URL_* variables, which the template declares empty: here they name ministack;
- 3. the tables' time to live.
+ 2. an authorizer without identity sources, to which ministack gives one: the Authorization header, as if it had to be;
+ 3. the functions' AWS_ENDPOINT_URL_* variables, which the template declares empty: here they name ministack;
+ 4. the tables' time to live.
 Each replaces what an earlier run has done, so this runs after every deployment. Addresses and names go to FILE as JSON.
 The endpoint, region and credentials come from the environment (settings.sh).
 """
@@ -66,7 +67,7 @@ def routes(body):
     for path, operations in body["paths"].items():
         for method, operation in operations.items():
             verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
-            key = "$default" if path == "/$default" else f"{verb} {path}"
+            key = "$default" if operation.get("isDefaultRoute") else f"{verb} {path}"
             yield key, operation["x-amazon-apigateway-integration"]
 
 
@@ -87,6 +88,15 @@ def set_cors(client, api, body):
     cors = body.get("x-amazon-apigateway-cors")
     if cors:
         client.update_api(ApiId=api, CorsConfiguration={name[0].upper() + name[1:]: value for name, value in cors.items()})
+
+
+def free_authorizers(stack):
+    """Takes the identity sources from authorizers for which the template names none."""
+    client = boto3.client("apigatewayv2")
+    for authorizer, properties in stack.of_type("AWS::ApiGatewayV2::Authorizer"):
+        if "IdentitySource" not in properties:
+            api = stack.ids[properties["ApiId"]["Ref"]]
+            client.update_authorizer(ApiId=api, AuthorizerId=authorizer, IdentitySource=[])
 
 
 def name_endpoints(stack, websocket):
@@ -113,6 +123,7 @@ def main():
     stack = Stack(name)
     websocket = stack.ids["WebSocketApi"] + "/" + stack.outputs["WebSocketUrl"].rsplit("/", 1)[1]
     add_routes(stack)
+    free_authorizers(stack)
     name_endpoints(stack, websocket)
     expire_items(stack)
     where = {"http": EXECUTE_API + stack.ids["HttpApi"] + "/$default",

@@ -46,9 +46,12 @@ var always = []fault.Code{fault.Unavailable, fault.Internal}
 var withCredential = []fault.Code{fault.APIKeyMissing, fault.APIKeyMalformed, fault.APIKeyUnknown, fault.APIKeyExpired,
 	fault.APIKeyRevoked, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked, fault.CredentialConflict, fault.PermissionDenied}
 
+// withFields are those of every operation, all of which check their parameters or their body.
+var withFields = []fault.Code{fault.FieldUnknown, fault.FieldMissing, fault.FieldType, fault.FieldTooShort, fault.FieldTooLong,
+	fault.FieldRange, fault.FieldInvalid}
+
 // withBody are those of every operation that has a body.
-var withBody = []fault.Code{fault.BodyNotJSON, fault.BodyNotObject, fault.BodyTooLarge, fault.FieldDuplicate, fault.TextInvalid,
-	fault.FieldUnknown, fault.FieldMissing, fault.FieldType}
+var withBody = []fault.Code{fault.BodyMissing, fault.BodyNotJSON, fault.BodyNotObject, fault.BodyTooLarge, fault.FieldDuplicate, fault.TextInvalid}
 
 // declare returns the operation as huma registers it.
 func (o Operation) declare() huma.Operation {
@@ -57,7 +60,7 @@ func (o Operation) declare() huma.Operation {
 		Description: strings.TrimSpace(o.Description + "\n\nPermission: `" + string(o.Permission) + "`."),
 		Extensions:  map[string]any{"x-permission": string(o.Permission)},
 	}
-	codes := slices.Concat(o.Errors, always)
+	codes := slices.Concat(o.Errors, withFields, always)
 	if o.Permission != authz.Public {
 		declared.Security = []map[string][]string{{"bearer": {}}, {"api_key": {}}}
 		codes = append(codes, withCredential...)

@@ -50,7 +50,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 		ID: "create-key", Method: http.MethodPost, Path: "/keys", Tag: "Keys", Status: http.StatusCreated,
 		Summary: "Create an API key", Permission: authz.KeysManage,
 		Description: "The key itself is in this answer only. A repeated request with the same Idempotency-Key gets the record without it.",
-		Errors:      []fault.Code{fault.ScopeUnknown, fault.ScopeExceedsKey, fault.FieldInvalid, fault.IdempotencyConflict},
+		Errors:      []fault.Code{fault.ScopeUnknown, fault.ScopeExceedsKey, fault.IdempotencyConflict},
 	}, service.create)
 	api.Register(edge, api.Operation{
 		ID: "list-keys", Method: http.MethodGet, Path: "/keys", Tag: "Keys", Status: http.StatusOK,

@@ -85,7 +85,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 		ID: "send", Method: http.MethodPost, Path: "/send", Tag: "Messages", Status: http.StatusOK,
 		Summary: "Send a message", Permission: authz.MessagesSend, Actor: api.ActorInBody("from"),
 		Errors: []fault.Code{fault.UserNotFound, fault.MessageEmpty, fault.MessageTooLarge, fault.RecipientIsSender, fault.KnownAhead,
-			fault.KnownTooOld, fault.ClientIDConflict, fault.ConversationBusy, fault.FieldTooLong, fault.FieldRange, fault.NotYourself},
+			fault.KnownTooOld, fault.ClientIDConflict, fault.ConversationBusy, fault.NotYourself},
 	}, r.send)
 	api.Register(edge, api.Operation{
 		ID: "list-messages", Method: http.MethodGet, Path: "/users/{id}/messages", Tag: "Messages", Status: http.StatusOK,
@@ -102,12 +102,12 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	api.Register(edge, api.Operation{
 		ID: "acknowledge", Method: http.MethodPost, Path: "/users/{id}/conversations/{conversation}/ack", Tag: "Conversations", Status: http.StatusOK,
 		Summary: "Acknowledge messages", Permission: authz.MessagesMark, Actor: api.ActorInPath("id"),
-		Errors: []fault.Code{fault.UserNotFound, fault.ConversationNotFound, fault.SequenceAhead, fault.FieldRange, fault.NotYourself},
+		Errors: []fault.Code{fault.UserNotFound, fault.ConversationNotFound, fault.SequenceAhead, fault.NotYourself},
 	}, r.acknowledge)
 	api.Register(edge, api.Operation{
 		ID: "mark-read", Method: http.MethodPost, Path: "/users/{id}/conversations/{conversation}/read", Tag: "Conversations", Status: http.StatusOK,
 		Summary: "Mark messages read", Permission: authz.MessagesMark, Actor: api.ActorInPath("id"),
-		Errors: []fault.Code{fault.UserNotFound, fault.ConversationNotFound, fault.SequenceAhead, fault.FieldRange, fault.NotYourself},
+		Errors: []fault.Code{fault.UserNotFound, fault.ConversationNotFound, fault.SequenceAhead, fault.NotYourself},
 	}, r.markRead)
 	api.Register(edge, api.Operation{
 		ID: "history", Method: http.MethodGet, Path: "/conversations/{id}/messages", Tag: "Conversations", Status: http.StatusOK,

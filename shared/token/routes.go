@@ -61,7 +61,7 @@ func Routes(edge *api.API, service *Service) {
 	api.Register(edge, api.Operation{
 		ID: "mint-token", Method: http.MethodPost, Path: "/users/{id}/tokens", Tag: "Tokens", Status: http.StatusCreated,
 		Summary: "Mint a user token", Permission: authz.TokensManage, Actor: api.ActorInPath("id"),
-		Errors: []fault.Code{fault.UserNotFound, fault.FieldTooLong, fault.FieldRange, fault.FieldInvalid},
+		Errors: []fault.Code{fault.UserNotFound},
 	}, service.mint)
 	api.Register(edge, api.Operation{
 		ID: "revoke-tokens", Method: http.MethodDelete, Path: "/users/{id}/tokens", Tag: "Tokens", Status: http.StatusNoContent,

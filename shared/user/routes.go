@@ -32,7 +32,7 @@ type profileOutput struct{ Body Profile }
 type listOutput struct{ Body api.Page[Profile] }
 
 type getInput struct {
-	ID string `path:"id" doc:"The user's ID."`
+	ID string `path:"id" doc:"The user's ID or username."`
 }
 
 // Routes adds the operations on users.
@@ -75,7 +75,11 @@ func (s *Service) list(ctx context.Context, caller authz.Caller, signer cursor.S
 }
 
 func (s *Service) get(ctx context.Context, caller authz.Caller, in *getInput) (*profileOutput, error) {
-	user, err := s.Get(ctx, caller.App, in.ID, "id")
+	userID, err := s.Resolve(ctx, caller.App, in.ID, "id")
+	if err != nil {
+		return nil, err
+	}
+	user, err := s.Get(ctx, caller.App, string(userID), "id")
 	if err != nil {
 		return nil, err
 	}

@@ -181,6 +181,9 @@ func TestFrameEventsReachTheirAction(t *testing.T) {
 			continue
 		}
 		f := tpl.Function(tpl.WebSocket.Routes[key])
+		if f == nil {
+			t.Fatalf("no WebSocket route %q in template.yaml", key)
+		}
 		if code := frameCode(t, f, refuseAll, event); code != fault.APIKeyMalformed && name != "socket-auth" {
 			t.Errorf("events/%s.json without a good token is answered %q", name, code)
 		}

@@ -17,6 +17,7 @@ var actionsOfService = map[string][]string{
 	"execute-api": {"ManageConnections"},
 }
 
+// What functions really do is held to their policies by tests/privilege, after the conformance suite.
 func TestPoliciesAllowNamedActionsOnly(t *testing.T) {
 	for _, f := range loadTemplate(t).Functions {
 		for _, statement := range f.Policies {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/tokenim/tokenim/tests/budget"
@@ -87,5 +88,24 @@ func TestRingOverflow(t *testing.T) {
 	within(t, row, cost)
 	if cost.WriteUnits < 2.1 {
 		t.Errorf("%.3f write units: the ring did not overflow, so this test tests nothing", cost.WriteUnits)
+	}
+}
+
+// TestTheEngineChargesBySize keeps the other tests honest: on an engine that charged one unit whatever the size, budgets
+// would hold by themselves.
+func TestTheEngineChargesBySize(t *testing.T) {
+	row := budget.Row{What: "4 KB", Prepare: func(ctx context.Context, p *budget.Platform, _ int) (budget.Request, error) {
+		ann, bob, _, err := p.Pair(ctx)
+		return func(int) error {
+			_, err := p.Send(ctx, ann.ID, bob.ID, map[string]any{"message": strings.Repeat("x", 4096)})
+			return err
+		}, err
+	}}
+	cost, err := platform.Measure(t.Context(), row, requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cost.WriteUnits != 6 { // an entry of 4 to 5 KB, and the routing record
+		t.Errorf("a message of 4 KB costs %.2f write units", cost.WriteUnits)
 	}
 }
