@@ -144,7 +144,6 @@ func TestOperationsNameCodesOfTheCatalogue(t *testing.T) {
 var unannounced = []fault.Code{fault.ActionMissing, fault.ActionUnknown, fault.FrameNotJSON, fault.MethodNotAllowed,
 	fault.OriginNotAllowed, fault.RouteNotFound, fault.TicketUsed}
 
-
 func TestEveryCodeIsAnnouncedSomewhere(t *testing.T) {
 	var announced []string
 	for _, operation := range everything(t, refuseAll).operations() {
