@@ -272,3 +272,14 @@ func TestWhoMayNotOpenASocket(t *testing.T) {
 		t.Errorf("?v=x: %d %v", status, err)
 	}
 }
+
+func TestBadTicketBodies(t *testing.T) {
+	t.Parallel()
+	token := as(t, app, register(t, "ann"), nil)
+	wantStatus(t, do(t, token, client.Request{Method: http.MethodPost, Path: "/tickets"}), http.StatusCreated)
+	for _, bad := range malformed(object{}) {
+		if answer := post(t, token, "/tickets", bad.body); answer.Status != bad.status || answer.Text("code") != bad.code {
+			t.Errorf("%s: %d %s wanted, not %s", bad.name, bad.status, bad.code, answer)
+		}
+	}
+}
