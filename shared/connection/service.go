@@ -18,7 +18,7 @@ import (
 const postPatience = 2 * time.Second
 
 // cutWorkers is how many connections are closed at once.
-const cutWorkers = 32
+const cutWorkers = 64
 
 // Service pushes to users' devices and opens, keeps and cuts their sockets.
 type Service struct {
@@ -109,7 +109,7 @@ func (s *Service) Keep(ctx context.Context, socket Socket) (Record, error) {
 	if device.Connection == socket.Connection && !due {
 		return record, nil
 	}
-	record, err = s.Store.Renew(ctx, socket, now.Add(Lease))
+	record, err = s.Store.Renew(ctx, socket, now.Add(Lease), time.Time{})
 	if !errors.Is(err, ErrNotFound) {
 		return record, err
 	}
@@ -125,7 +125,11 @@ func (s *Service) regain(ctx context.Context, socket Socket) (Record, error) {
 	if holder := record.Devices[socket.Device].Connection; holder != "" && holder != socket.Connection {
 		return Record{}, ErrGone
 	}
-	return s.attach(ctx, socket)
+	standing, err := s.Store.Socket(ctx, socket.App, socket.User, socket.Connection) // an auth frame may have renewed it
+	if err != nil {
+		return Record{}, err
+	}
+	return s.attach(ctx, standing)
 }
 
 // Reauthorize gives an open socket the rights and the expiry of a new token.
@@ -133,7 +137,7 @@ func (s *Service) Reauthorize(ctx context.Context, socket Socket) (Record, error
 	if err := s.Store.SetCredential(ctx, socket); err != nil {
 		return Record{}, err
 	}
-	return s.Store.Renew(ctx, socket, s.Clock.Now().Add(Lease))
+	return s.Store.Renew(ctx, socket, s.Clock.Now().Add(Lease), socket.ExpiresAt)
 }
 
 // Cut closes a connection and takes it out of the record. What fails is logged: a socket that survives is refused at
@@ -174,12 +178,27 @@ func (s *Service) CutKey(ctx context.Context, app id.App, key id.Key) error {
 		var group errgroup.Group
 		group.SetLimit(cutWorkers)
 		for _, socket := range sockets {
-			group.Go(func() error { s.Cut(ctx, app, socket.User, socket.Device, socket.Connection); return nil })
+			group.Go(func() error { return s.cutForGood(ctx, socket) })
 		}
-		group.Wait()
+		if err := group.Wait(); err != nil {
+			return err
+		}
 		if next == "" {
 			return nil
 		}
 		after = next
 	}
+}
+
+// cutForGood closes a socket of a revoked key and removes its row, so that a revocation which did not come to its end goes
+// on from there when it is repeated. Most rows are of sockets that have closed long since: those are in no record.
+func (s *Service) cutForGood(ctx context.Context, socket Socket) error {
+	err := s.Poster.Close(ctx, socket.Connection)
+	if err == nil {
+		err = s.Store.Detach(ctx, socket.App, socket.User, socket.Device, socket.Connection)
+	}
+	if err != nil && !errors.Is(err, ErrGone) {
+		return fmt.Errorf("cut a socket: %w", err)
+	}
+	return s.Store.RemoveSocket(ctx, socket)
 }

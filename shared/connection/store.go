@@ -33,9 +33,9 @@ type Store interface {
 	// that. A device of the same name is replaced. Where MaxDevices others are known, the one silent longest goes. The
 	// connections that lost their place are returned for the caller to close.
 	Attach(ctx context.Context, socket Socket, lease time.Time) (after Record, displaced []string, err error)
-	// Renew extends the lease and the expiry of the socket's device, and returns the record after that; ErrNotFound
-	// where the device's connection is another by now.
-	Renew(ctx context.Context, socket Socket, lease time.Time) (Record, error)
+	// Renew extends the lease of the socket's device, and sets its expiry where expires is not zero; it returns the
+	// record after that, or ErrNotFound where the device's connection is another by now.
+	Renew(ctx context.Context, socket Socket, lease, expires time.Time) (Record, error)
 	// Detach removes the connection from the record if the device still has it: an anonymous device goes, a named
 	// one stays known. Otherwise it does nothing. One write.
 	Detach(ctx context.Context, app id.App, user id.User, device, connection string) error
@@ -46,6 +46,8 @@ type Store interface {
 	Socket(ctx context.Context, app id.App, user id.User, connection string) (Socket, error)
 	// SetCredential gives the socket's row another key, epoch and expiry; ErrNotFound where there is no row.
 	SetCredential(ctx context.Context, socket Socket) error
+	// RemoveSocket deletes the socket's row, if there is one.
+	RemoveSocket(ctx context.Context, socket Socket) error
 	// MoveWindow sets the socket's window if it is still the one that was; it tells whether it did. A socket that is
 	// gone is not moved.
 	MoveWindow(ctx context.Context, socket Socket, next *Window) (moved bool, err error)

@@ -47,8 +47,24 @@ func (s *Service) History(ctx context.Context, app id.App, user id.User, convers
 	if len(entries) == 0 && position == "" && user == "" {
 		return nil, "", notFound()
 	}
-	page, err = s.openAll(ctx, entries)
-	return page, following(entries, order, limit), err
+	if page, err = s.openAll(ctx, entries); err != nil {
+		return nil, "", err
+	}
+	if fitting := fitting(page); fitting < len(page) {
+		return page[:fitting], following(entries[:fitting], order, fitting), nil
+	}
+	return page, following(entries, order, limit), nil
+}
+
+// fitting returns how many of the messages go into one frame of a socket; at least one does.
+func fitting(messages []Message) int {
+	size := 0
+	for i, message := range messages {
+		if size += len(encode(message)) + 1; size > windowBytes && i > 0 {
+			return i
+		}
+	}
+	return len(messages)
 }
 
 func (s *Service) page(ctx context.Context, app id.App, conversation id.Conversation, order Order, at int64, limit int) ([]Entry, error) {
@@ -102,20 +118,21 @@ func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, p
 	if err != nil {
 		return nil, "", err
 	}
-	rows := make([]*Conversation, len(members))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(tailReaders)
-	for i, member := range members {
-		group.Go(func() (err error) { rows[i], err = s.overview(ctx, member); return err })
-	}
-	if err := group.Wait(); err != nil {
+	rows, err := s.withTails(ctx, members, false)
+	if err != nil {
 		return nil, "", err
 	}
-	page = make([]Conversation, 0, len(rows))
+	page = []Conversation{}
 	for _, row := range rows {
-		if row != nil {
-			page = append(page, *row)
+		if row.tail.Sequence == 0 {
+			continue // its first message never came to be
 		}
+		last, err := s.open(ctx, row.tail)
+		if err != nil {
+			return nil, "", err
+		}
+		page = append(page, Conversation{ConversationID: row.Conversation, With: row.Peer, Unread: max(0, row.Unread(row.tail)),
+			AckSeq: row.Acknowledged, ReadSeq: row.Read, Last: &last})
 	}
 	if len(members) == limit {
 		next = string(members[limit-1].Conversation)
@@ -123,90 +140,126 @@ func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, p
 	return page, next, nil
 }
 
-// overview returns the list's row of a conversation; nil where its first message never came to be.
-func (s *Service) overview(ctx context.Context, member Member) (*Conversation, error) {
-	tail, err := s.tail(ctx, member.App, member.Conversation)
-	if err != nil || tail.Sequence == 0 {
-		return nil, err
-	}
-	last, err := s.open(ctx, tail)
-	return &Conversation{ConversationID: member.Conversation, With: member.Peer, Unread: max(0, member.Unread(tail)),
-		AckSeq: member.Acknowledged, ReadSeq: member.Read, Last: &last}, err
+// tailed is a membership row with the last entry of its conversation; zero where there is none.
+type tailed struct {
+	Member
+	tail Entry
 }
 
-// visitsPerPage bounds the conversations that one page of Inbox looks into, so that a user with thousands of quiet ones
-// is answered in time; the page is then short and has a next position.
-const visitsPerPage = 100
+// withTails reads the last entry of each conversation, several at once.
+func (s *Service) withTails(ctx context.Context, members []Member, strong bool) ([]tailed, error) {
+	rows := make([]tailed, len(members))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tailReaders)
+	for i, member := range members {
+		rows[i].Member = member
+		group.Go(func() error {
+			entries, err := s.Log.ReadBack(ctx, member.App, member.Conversation, 0, 1, strong)
+			if err == nil && len(entries) == 1 {
+				rows[i].tail = entries[0]
+			}
+			return err
+		})
+	}
+	return rows, group.Wait()
+}
+
+const (
+	// visitsPerPage bounds the conversations that one page of Inbox looks into, and readsPerPage the pages of entries
+	// that it reads, own messages included: a page that comes to a bound is short and has a next position.
+	visitsPerPage = 100
+	readsPerPage  = 20
+)
 
 // Inbox returns up to limit messages of all the user's conversations: conversation by conversation, each in order.
 // Where unread is set, only what others sent beyond the read mark. Positions as in History.
 func (s *Service) Inbox(ctx context.Context, app id.App, user id.User, unread bool, position string, limit int) (page []Message, next string, err error) {
-	walk, err := parseWalk(position)
+	at, err := parseWalk(position)
 	if err != nil {
 		return nil, "", err
 	}
-	members, err := s.Members.List(ctx, app, user, walk.after, visitsPerPage, false)
+	members, err := s.inboxRows(ctx, app, user, at)
 	if err != nil {
 		return nil, "", err
 	}
-	if walk.within != "" {
-		current, err := s.member(ctx, app, user, walk.within)
-		if err != nil {
-			return nil, "", err
-		}
-		members = append([]Member{current}, members...)
+	rows, err := s.withTails(ctx, members, false)
+	if err != nil {
+		return nil, "", err
 	}
-	page = []Message{}
-	for _, member := range members {
+	collector := collector{service: s, unread: unread, limit: limit, page: []Message{}}
+	for _, row := range rows {
 		from := int64(1)
 		if unread {
-			from = member.Read + 1
+			from = row.Read + 1
 		}
-		if member.Conversation == walk.within {
-			from = max(from, walk.from)
+		if row.Conversation == at.within {
+			from = max(from, at.from)
 		}
-		found, end, err := s.collect(ctx, member, unread, from, limit-len(page))
-		if err != nil {
-			return nil, "", err
+		if end, more, err := collector.collect(ctx, row, from); err != nil || more {
+			return collector.page, walkPosition{after: row.Conversation, within: row.Conversation, from: end}.String(), err
 		}
-		page = append(page, found...)
-		if len(page) == limit {
-			return page, walkPosition{after: member.Conversation, within: member.Conversation, from: end}.String(), nil
-		}
-		walk.after = member.Conversation
+		at.after = row.Conversation
 	}
 	if len(members) >= visitsPerPage {
-		next = walkPosition{after: walk.after}.String()
+		next = walkPosition{after: at.after}.String()
 	}
-	return page, next, nil
+	return collector.page, next, nil
 }
 
-// collect returns up to limit messages of one conversation from the sequence on, and the sequence behind the last.
-func (s *Service) collect(ctx context.Context, member Member, othersOnly bool, from int64, limit int) ([]Message, int64, error) {
-	var found []Message
-	for len(found) < limit {
-		entries, err := s.read(ctx, member.App, member.Conversation, from, PageSize)
-		if err != nil {
-			return nil, 0, err
+// inboxRows returns the rows that a page goes through: the one that the last page stopped in, and those after it.
+func (s *Service) inboxRows(ctx context.Context, app id.App, user id.User, at walkPosition) ([]Member, error) {
+	members, err := s.Members.List(ctx, app, user, at.after, visitsPerPage, false)
+	if err != nil || at.within == "" {
+		return members, err
+	}
+	current, err := s.member(ctx, app, user, at.within)
+	return append([]Member{current}, members...), err
+}
+
+// collector fills a page of Inbox.
+type collector struct {
+	service *Service
+	unread  bool
+	limit   int
+	page    []Message
+	reads   int
+}
+
+// collect adds one conversation's messages from the sequence on. more tells that the page came to its end within the
+// conversation, before the sequence in end.
+func (c *collector) collect(ctx context.Context, row tailed, from int64) (end int64, more bool, err error) {
+	for from <= row.tail.Sequence && !(c.unread && row.Unread(row.tail) <= 0) {
+		if len(c.page) == c.limit || c.reads == readsPerPage {
+			return from, true, nil
 		}
-		for _, entry := range entries {
-			from = entry.Sequence + 1
-			if othersOnly && entry.Sender == member.User {
-				continue
-			}
-			message, err := s.open(ctx, entry)
-			if err != nil {
-				return nil, 0, err
-			}
-			if found = append(found, message); len(found) == limit {
-				break
-			}
+		entries, err := c.service.read(ctx, row.App, row.Conversation, from, PageSize)
+		if err != nil || len(entries) == 0 {
+			return from, false, err
 		}
-		if len(entries) < PageSize {
-			break
+		c.reads++
+		if from, err = c.take(ctx, row.User, entries); err != nil {
+			return from, false, err
 		}
 	}
-	return found, from, nil
+	return from, false, nil
+}
+
+// take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with.
+func (c *collector) take(ctx context.Context, user id.User, entries []Entry) (int64, error) {
+	for _, entry := range entries {
+		if c.unread && entry.Sender == user {
+			continue
+		}
+		if len(c.page) == c.limit {
+			return entry.Sequence, nil
+		}
+		message, err := c.service.open(ctx, entry)
+		if err != nil {
+			return 0, err
+		}
+		c.page = append(c.page, message)
+	}
+	return entries[len(entries)-1].Sequence + 1, nil
 }
 
 // walkPosition is where a page of Inbox stopped: after a conversation, or within one before a sequence.

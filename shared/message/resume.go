@@ -53,25 +53,35 @@ func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int
 // Next returns the window behind the progress and the progress after it; nil where the window is the last.
 func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Event, *Progress, error) {
 	window := windowBuilder{service: s, progress: progress, items: []Message{}}
-	starts := s.marked
-	if progress.Since != NoVersion {
-		starts = s.changed
-	}
-	err := starts(ctx, app, user, progress, func(from start) (bool, error) {
-		return window.fill(ctx, app, from)
-	})
+	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, app, from) })
 	if err != nil {
 		return Event{}, nil, err
 	}
-	event := Event{Event: "messages", Items: window.items, V: progress.Version, More: window.full}
+	event := Event{Event: "messages", Items: window.items, V: progress.Version, More: window.full, Full: full}
 	if !window.full {
 		return event, nil, nil
 	}
 	return event, &window.progress, nil
 }
 
-// marked visits the user's conversations by ID, each behind the user's marks, beginning within the conversation of the
-// progress. visit returns false to stop.
+// walk visits the conversations of a resume by ID, beginning within the one of the progress. visit returns false to stop.
+// full says that the ring has moved on during the resume: what the device has missed is not known any more, so it gets
+// what lies beyond the user's marks and has to check all its conversations.
+func (s *Service) walk(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) (full bool, err error) {
+	if progress.Since == NoVersion {
+		return false, s.marked(ctx, app, user, progress, visit)
+	}
+	changes, _, complete, err := s.changedSince(ctx, app, user, progress.Since, true)
+	if err != nil {
+		return false, err
+	}
+	if !complete {
+		return true, s.marked(ctx, app, user, progress, visit)
+	}
+	return false, s.changed(ctx, app, user, progress, changes, visit)
+}
+
+// marked visits the user's conversations, each behind the user's marks.
 func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
 	if progress.Conversation != "" {
 		if more, err := visit(start{progress.Conversation, progress.Sequence}); err != nil || !more {
@@ -83,34 +93,35 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 		if err != nil {
 			return err
 		}
-		for _, member := range members {
+		waiting, err := s.withTails(ctx, members, true)
+		if err != nil {
+			return err
+		}
+		for _, member := range waiting {
+			if member.tail.Sequence <= member.Held() {
+				continue
+			}
 			if more, err := visit(start{member.Conversation, member.Held()}); err != nil || !more {
 				return err
 			}
-			after = member.Conversation
 		}
 		if len(members) < rowsPerPage {
 			return nil
 		}
+		after = members[len(members)-1].Conversation
 	}
 }
 
-// changed visits the conversations that changed since the version of the progress, as marked does.
-func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
-	changes, _, complete, err := s.changedSince(ctx, app, user, progress.Since, true)
-	if err != nil {
-		return err
-	}
-	if !complete { // the ring has moved on during the resume
-		return s.marked(ctx, app, user, progress, visit)
-	}
+// changed visits the conversations that changed since the version of the progress.
+func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, changes []noted, visit func(start) (bool, error)) error {
 	for _, change := range changes {
 		from := start{conversation: change.conversation, after: progress.Sequence}
 		switch {
 		case change.conversation < progress.Conversation:
 			continue
 		case change.conversation > progress.Conversation:
-			if from.after, err = s.surelyHeld(ctx, app, user, change, progress.Since); err != nil {
+			var err error
+			if from.after, err = s.presumablyHeld(ctx, app, user, change, progress.Since); err != nil {
 				return err
 			}
 		}
@@ -121,10 +132,11 @@ func (s *Service) changed(ctx context.Context, app id.App, user id.User, progres
 	return nil
 }
 
-// surelyHeld returns a sequence up to which a device at the version has a changed conversation. Each append is followed by
-// a note with a version of its own, so no more entries than versions have passed can be new to the device. Notes of two
-// appends at once may come in the other order, so an earlier entry can be new too; the user's marks bound that.
-func (s *Service) surelyHeld(ctx context.Context, app id.App, user id.User, change noted, since int64) (int64, error) {
+// presumablyHeld returns a sequence up to which a device at the version has a changed conversation. Each append is followed
+// by a note with a version of its own, so no more entries than versions have passed can be new to the device; an entry
+// whose note came late is covered by the user's marks. Where another device has moved these, that one entry can be behind
+// the start: the device sees the gap in the sequence and reads it from the history, as with every gap.
+func (s *Service) presumablyHeld(ctx context.Context, app id.App, user id.User, change noted, since int64) (int64, error) {
 	tail, err := s.tailFrom(ctx, app, change.conversation, change.sequence)
 	if err != nil {
 		return 0, err

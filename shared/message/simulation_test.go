@@ -225,7 +225,7 @@ func (p *phone) sync() {
 		return
 	}
 	for _, change := range changes.Changed {
-		for p.have < change.Last.Seq {
+		for p.have < change.Seq {
 			page, _, err := p.service.History(context.Background(), p.app, p.bob, p.pair(), message.Ascending, strconv.FormatInt(p.have+1, 10), 3)
 			if err != nil {
 				p.t.Errorf("history: %v", err)

@@ -19,10 +19,13 @@ type Changes struct {
 	Full bool `json:"full,omitempty"`
 }
 
-// Change is a conversation that has changed, with its last message.
+// Change is a conversation that has changed.
 type Change struct {
 	ConversationID id.Conversation `json:"conversation_id"`
-	Last           Message         `json:"last"`
+	// Seq is its last sequence.
+	Seq int64 `json:"seq"`
+	// Last is its last message; absent where the answer has no more room for it.
+	Last *Message `json:"last,omitempty"`
 }
 
 // Sync returns what has changed for the user since the version: half a read unit, and half a unit for each
@@ -45,11 +48,26 @@ func (s *Service) Sync(ctx context.Context, app id.App, user id.User, since int6
 				return err
 			}
 			last, err := s.open(ctx, tail)
-			answer.Changed[i] = Change{ConversationID: noted.conversation, Last: last}
+			answer.Changed[i] = Change{ConversationID: noted.conversation, Seq: tail.Sequence, Last: &last}
 			return err
 		})
 	}
-	return answer, group.Wait()
+	err = group.Wait()
+	return answer.fit(), err
+}
+
+// fit leaves out the messages that would make the answer too large for a frame; their sequences stay.
+func (c Changes) fit() Changes {
+	size := 0
+	for i, change := range c.Changed {
+		if change.Last == nil {
+			continue
+		}
+		if size += len(encode(change)) + 1; size > windowBytes {
+			c.Changed[i].Last = nil
+		}
+	}
+	return c
 }
 
 // noted is a conversation's last change as the routing record has it.

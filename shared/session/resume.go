@@ -19,8 +19,9 @@ import (
 const (
 	// openPatience is how long a resume waits for its connection to be open.
 	openPatience = 5 * time.Second
-	// openPoll is the pause between two looks.
-	openPoll = 20 * time.Millisecond
+	// openPoll is the pause before the second look; it doubles up to longestPoll, so that waiting costs some ten calls.
+	openPoll    = 20 * time.Millisecond
+	longestPoll = 640 * time.Millisecond
 )
 
 // ResumeRequest is what connect tells resume.
@@ -102,6 +103,9 @@ func (r *Resumer) Resume(ctx context.Context, request ResumeRequest) error {
 
 // move stores the progress before its window is posted, so that the acknowledgement finds it however fast it comes.
 func (r *Resumer) move(ctx context.Context, standing connection.Socket, progress *message.Progress) error {
+	if standing.Window == nil && progress == nil {
+		return nil // one window was enough
+	}
 	_, err := r.Connections.Store.MoveWindow(ctx, standing, next(standing.Window, progress))
 	if err != nil {
 		return fmt.Errorf("store the progress: %w", err)
@@ -131,17 +135,20 @@ func next(standing *connection.Window, progress *message.Progress) *connection.W
 func (r *Resumer) awaitOpen(ctx context.Context, connectionID string) error {
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	ticker := time.NewTicker(openPoll)
-	defer ticker.Stop()
-	for {
+	for pause := openPoll; ; pause = min(2*pause, longestPoll) {
 		err := r.Connections.Poster.Exists(ctx, connectionID)
-		if err == nil || !errors.Is(err, connection.ErrGone) {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return connection.ErrGone
+		case !errors.Is(err, connection.ErrGone):
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return connection.ErrGone
-		case <-ticker.C:
+		case <-time.After(pause):
 		}
 	}
 }

@@ -34,8 +34,12 @@ func TestRegisterAndLookUp(t *testing.T) {
 	if err := found.Into(&again); err != nil || again != user {
 		t.Errorf("registered %+v, found %+v (%v)", user, again, err)
 	}
+	byName := get(t, app, "/users/"+strings.ToUpper(name))
+	if string(byName.Body) != string(found.Body) {
+		t.Errorf("by ID %s, by name %s", found, byName)
+	}
 	unknown := user.UserID[:len(user.UserID)-1] + other(user.UserID[len(user.UserID)-1])
-	for _, id := range []string{unknown, "u_", "nobody", name, "c_x"} {
+	for _, id := range []string{unknown, "u_", "nobody" + mark, "c_x"} {
 		problem := wantRefusal(t, get(t, app, "/users/"+id), http.StatusNotFound, "user_not_found")
 		wantField(t, problem, "id", "user_not_found")
 	}

@@ -147,7 +147,15 @@ func (s *Store) Attach(ctx context.Context, socket connection.Socket, lease time
 			return connection.Record{}, nil, connection.ErrNotFound
 		}
 		before = after.decode()
+		if before.Devices[socket.Device] == entered(socket, lease) {
+			return before, displaced, nil // the SDK tried again after an answer was lost
+		}
 	}
+}
+
+// entered is the socket's device as Attach enters it.
+func entered(socket connection.Socket, lease time.Time) connection.Device {
+	return connection.Device{Connection: socket.Connection, Lease: lease.Unix(), Expires: socket.ExpiresAt.Unix()}
 }
 
 // attachment is the update that enters the socket's device, and the connections that lose their place by it.
@@ -156,8 +164,7 @@ func attachment(before connection.Record, socket connection.Socket, lease time.T
 		Set:   "SET dev.#d = :d",
 		Names: map[string]string{"#d": socket.Device},
 	}
-	entry := encodeDevice(socket.Device, connection.Device{Connection: socket.Connection, Lease: lease.Unix(), Expires: socket.ExpiresAt.Unix()})
-	change.Values = table.Item{":d": entry}
+	change.Values = table.Item{":d": encodeDevice(socket.Device, entered(socket, lease))}
 	old, known := before.Devices[socket.Device]
 	switch {
 	case known:
@@ -184,12 +191,16 @@ func attachment(before connection.Record, socket connection.Socket, lease time.T
 }
 
 // Renew implements connection.Store.
-func (s *Store) Renew(ctx context.Context, socket connection.Socket, lease time.Time) (connection.Record, error) {
+func (s *Store) Renew(ctx context.Context, socket connection.Socket, lease, expires time.Time) (connection.Record, error) {
 	change := table.Update{
-		Set:    "SET dev.#d.l = :lease, dev.#d.x = :expires",
+		Set:    "SET dev.#d.l = :lease",
 		If:     "attribute_exists(dev.#d)",
 		Names:  map[string]string{"#d": socket.Device},
-		Values: table.Item{":lease": table.N(lease.Unix()), ":expires": table.N(socket.ExpiresAt.Unix())},
+		Values: table.Item{":lease": table.N(lease.Unix())},
+	}
+	if !expires.IsZero() {
+		change.Set += ", dev.#d.x = :expires"
+		change.Values[":expires"] = table.N(expires.Unix())
 	}
 	if !connection.Anonymous(socket.Device) {
 		change.If = "dev.#d.c = :connection"

@@ -15,20 +15,25 @@ import (
 	"github.com/tokenim/tokenim/shared/table"
 )
 
+// nonceLength is the length of what tells a call's own write from another's: 95 random bits.
+const nonceLength = 16
+
 const (
 	socketPrefix = "C#"
 	ticketPrefix = "T#"
 )
 
 type socketRow struct {
-	Key     string  `dynamodbav:"pk"`
-	Sort    string  `dynamodbav:"sk"`
-	Minter  string  `dynamodbav:"key"` // app#key: the index that a revocation reads
-	Device  string  `dynamodbav:"device"`
-	Epoch   int64   `dynamodbav:"epoch"`
-	Token   int64   `dynamodbav:"token_expires"`
-	Window  *window `dynamodbav:"win,omitempty"`
-	Expires int64   `dynamodbav:"expires"` // TTL, seconds
+	Key    string  `dynamodbav:"pk"`
+	Sort   string  `dynamodbav:"sk"`
+	Minter string  `dynamodbav:"key"` // app#key: the index that a revocation reads
+	Device string  `dynamodbav:"device"`
+	Epoch  int64   `dynamodbav:"epoch"`
+	Token  int64   `dynamodbav:"token_expires"`
+	Window *window `dynamodbav:"win,omitempty"`
+	// WindowBy tells one move of the window from another.
+	WindowBy string `dynamodbav:"win_by,omitempty"`
+	Expires  int64  `dynamodbav:"expires"` // TTL, seconds
 }
 
 type window struct {
@@ -43,6 +48,7 @@ type window struct {
 type ticketRow struct {
 	Key     string `dynamodbav:"pk"`
 	Sort    string `dynamodbav:"sk"`
+	Nonce   string `dynamodbav:"nonce"`
 	Expires int64  `dynamodbav:"expires"`
 }
 
@@ -89,8 +95,10 @@ func (s *Store) SetCredential(ctx context.Context, socket connection.Socket) err
 
 // MoveWindow implements connection.Store.
 func (s *Store) MoveWindow(ctx context.Context, socket connection.Socket, next *connection.Window) (bool, error) {
+	nonce := id.Source{}.Text(nonceLength)
 	change := table.Update{Table: s.Table, Key: socketKey(socket.App, socket.User, socket.Connection),
-		Set: "REMOVE win", If: "attribute_exists(pk) AND attribute_not_exists(win)", Values: table.Item{}}
+		Set: "SET win_by = :nonce REMOVE win", If: "attribute_exists(pk) AND attribute_not_exists(win)",
+		Values: table.Item{":nonce": table.S(nonce)}}
 	if was := socket.Window; was != nil {
 		encoded, err := table.Encode(encodeWindow(was))
 		if err != nil {
@@ -103,13 +111,24 @@ func (s *Store) MoveWindow(ctx context.Context, socket connection.Socket, next *
 		if err != nil {
 			return false, err
 		}
-		change.Set, change.Values[":next"] = "SET win = :next", &types.AttributeValueMemberM{Value: encoded}
+		change.Set, change.Values[":next"] = "SET win_by = :nonce, win = :next", &types.AttributeValueMemberM{Value: encoded}
 	}
-	err := change.Run(ctx, s.DB, nil)
+	var standing socketRow
+	err := change.Run(ctx, s.DB, &standing)
 	if errors.Is(err, table.ErrCondition) {
-		return false, nil
+		return standing.WindowBy == nonce, nil // this very call moved it, and the SDK tried again after its answer was lost
 	}
 	return err == nil, err
+}
+
+// RemoveSocket implements connection.Store.
+func (s *Store) RemoveSocket(ctx context.Context, socket connection.Socket) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table,
+		Key: socketKey(socket.App, socket.User, socket.Connection), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
+	if err != nil {
+		return table.Classify("remove a socket", err)
+	}
+	return nil
 }
 
 // ByKey implements connection.Store. A position is partition and sort key of the last socket, with a line between.
@@ -149,9 +168,13 @@ func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, after string,
 
 // Redeem implements connection.Store.
 func (s *Store) Redeem(ctx context.Context, app id.App, user id.User, ticket string, until time.Time) error {
-	row := ticketRow{Key: partition(app, user), Sort: ticketPrefix + ticket, Expires: until.Unix()}
-	err := table.Put(ctx, s.DB, s.Table, row, "attribute_not_exists(pk)", nil, nil)
+	row := ticketRow{Key: partition(app, user), Sort: ticketPrefix + ticket, Expires: until.Unix(), Nonce: id.Source{}.Text(nonceLength)}
+	var standing ticketRow
+	err := table.Put(ctx, s.DB, s.Table, row, "attribute_not_exists(pk)", nil, &standing)
 	if errors.Is(err, table.ErrCondition) {
+		if standing.Nonce == row.Nonce {
+			return nil // this very call, tried again by the SDK after an answer was lost
+		}
 		return connection.ErrRedeemed
 	}
 	return err

@@ -109,12 +109,15 @@ func (s *Store) Attach(_ context.Context, socket connection.Socket, lease time.T
 }
 
 // Renew implements connection.Store.
-func (s *Store) Renew(_ context.Context, socket connection.Socket, lease time.Time) (connection.Record, error) {
+func (s *Store) Renew(_ context.Context, socket connection.Socket, lease, expires time.Time) (connection.Record, error) {
 	renewed := false
 	after, err := s.change(socket.App, socket.User, func(r *connection.Record) bool {
 		device, known := r.Devices[socket.Device]
 		renewed = known && device.Connection == socket.Connection
-		device.Lease, device.Expires = lease.Unix(), socket.ExpiresAt.Unix()
+		device.Lease = lease.Unix()
+		if !expires.IsZero() {
+			device.Expires = expires.Unix()
+		}
 		if renewed {
 			r.Devices[socket.Device] = device
 		}
@@ -193,6 +196,12 @@ func (s *Store) SetCredential(_ context.Context, socket connection.Socket) error
 	if !ok {
 		return connection.ErrNotFound
 	}
+	return nil
+}
+
+// RemoveSocket implements connection.Store.
+func (s *Store) RemoveSocket(_ context.Context, socket connection.Socket) error {
+	s.sockets.Delete(placeOf(socket))
 	return nil
 }
 

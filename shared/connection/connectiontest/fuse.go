@@ -47,9 +47,9 @@ func (f *fused) Attach(ctx context.Context, socket connection.Socket, lease time
 	return after, displaced, err
 }
 
-func (f *fused) Renew(ctx context.Context, socket connection.Socket, lease time.Time) (after connection.Record, err error) {
+func (f *fused) Renew(ctx context.Context, socket connection.Socket, lease, expires time.Time) (after connection.Record, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.store.Renew(ctx, socket, lease)
+		after, err = f.store.Renew(ctx, socket, lease, expires)
 		return err
 	})
 	return after, err
@@ -72,6 +72,10 @@ func (f *fused) Socket(ctx context.Context, app id.App, user id.User, connection
 
 func (f *fused) SetCredential(ctx context.Context, socket connection.Socket) error {
 	return f.fuse.Write(func() error { return f.store.SetCredential(ctx, socket) })
+}
+
+func (f *fused) RemoveSocket(ctx context.Context, socket connection.Socket) error {
+	return f.fuse.Write(func() error { return f.store.RemoveSocket(ctx, socket) })
 }
 
 func (f *fused) MoveWindow(ctx context.Context, socket connection.Socket, next *connection.Window) (moved bool, err error) {

@@ -22,7 +22,7 @@ func runNoRecord(t *testing.T, s Suite) {
 	storetest.Refused(t, "Note", err, connection.ErrNotFound)
 	_, _, err = s.Store.Attach(ctx, socket, lease(1))
 	storetest.Refused(t, "Attach", err, connection.ErrNotFound)
-	_, err = s.Store.Renew(ctx, socket, lease(1))
+	_, err = s.Store.Renew(ctx, socket, lease(1), time.Time{})
 	storetest.Refused(t, "Renew", err, connection.ErrNotFound)
 	storetest.OK(t, "Trim", s.Store.Trim(ctx, socket.App, socket.User, 0, []id.Conversation{Conversation(1)}, 1))
 	for _, name := range []string{"phone", "~conn-1"} {
@@ -236,17 +236,22 @@ func runRenew(t *testing.T, s Suite) {
 		socket = On(socket, device, "conn-1")
 		s.attach(t, socket, lease(1))
 		socket.ExpiresAt = socket.ExpiresAt.Add(time.Hour)
-		after, err := s.Store.Renew(t.Context(), socket, lease(2))
+		after, err := s.Store.Renew(t.Context(), socket, lease(2), socket.ExpiresAt)
 		storetest.OK(t, "Renew", err)
 		wantDevice(t, after, socket.Device, entry(socket, lease(2)))
 		sameRecord(t, "Record", s.record(t, socket), after)
+		stale := socket
+		stale.ExpiresAt = socket.ExpiresAt.Add(-time.Hour)
+		after, err = s.Store.Renew(t.Context(), stale, lease(4), time.Time{})
+		storetest.OK(t, "Renew of the lease alone", err)
+		wantDevice(t, after, socket.Device, entry(socket, lease(4)))
 		for _, lost := range []connection.Socket{On(socket, device, "conn-2"), On(socket, "tablet", "conn-1")} {
-			_, err = s.Store.Renew(t.Context(), lost, lease(3))
+			_, err = s.Store.Renew(t.Context(), lost, lease(3), lost.ExpiresAt)
 			storetest.Refused(t, "Renew of a socket without a place", err, connection.ErrNotFound)
 		}
 		sameRecord(t, "Record", s.record(t, socket), after)
 		storetest.OK(t, "Detach", s.Store.Detach(t.Context(), socket.App, socket.User, socket.Device, "conn-1"))
-		_, err = s.Store.Renew(t.Context(), socket, lease(3))
+		_, err = s.Store.Renew(t.Context(), socket, lease(3), time.Time{})
 		storetest.Refused(t, "Renew after Detach", err, connection.ErrNotFound)
 	}
 }

@@ -110,6 +110,16 @@ func otherWindows() []connection.Window {
 	return windows
 }
 
+func runRemove(t *testing.T, s Suite) {
+	socket := NewSocket("phone", "conn-1")
+	storetest.OK(t, "RemoveSocket of none", s.Store.RemoveSocket(t.Context(), socket))
+	s.put(t, socket)
+	storetest.OK(t, "RemoveSocket", s.Store.RemoveSocket(t.Context(), socket))
+	_, err := s.Store.Socket(t.Context(), socket.App, socket.User, socket.Connection)
+	storetest.Refused(t, "Socket after that", err, connection.ErrNotFound)
+	s.wantByKey(t, socket.App, socket.Key, 10)
+}
+
 func runWindowRace(t *testing.T, s Suite) {
 	socket := NewSocket("phone", "conn-1")
 	s.put(t, socket)

@@ -38,6 +38,7 @@ func Run(t *testing.T, s Suite) {
 		"SetCredential changes credential": runCredential,
 		"MoveWindow compares and sets":     runWindow,
 		"MoveWindow moves once":            runWindowRace,
+		"RemoveSocket removes the row":     runRemove,
 		"ByKey pages":                      runByKey,
 		"Redeem works once":                runRedeem,
 		"users and apps are apart":         runApart,
