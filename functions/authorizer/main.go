@@ -2,8 +2,6 @@
 package main
 
 import (
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/tokenim/tokenim/shared/app/appdb"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/table"
@@ -17,5 +15,5 @@ func main() {
 		Apps:        &appdb.Store{DB: core.DB, Table: table.Name("KEYS")},
 		Sockets:     core.ConnectionStore(),
 	}
-	lambda.Start(authorizer.Authorize)
+	wire.Start(authorizer.Authorize)
 }

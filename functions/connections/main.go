@@ -2,8 +2,6 @@
 package main
 
 import (
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/tokenim/tokenim/shared/invoke"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/socket"
@@ -16,5 +14,5 @@ func main() {
 	frames := socket.New(core.Authenticator, connections, core.Log)
 	session.Frames(frames, connections, core.Authenticator, core.Users)
 	lifecycle := &session.Lifecycle{Connections: connections, Invoker: invoke.FromEnvironment(), Frames: frames, Log: core.Log}
-	lambda.Start(lifecycle.Handle)
+	wire.Start(lifecycle.Handle)
 }

@@ -34,7 +34,7 @@ func Main(o Options, args []string, stdout, stderr io.Writer) int {
 	defer r.Close()
 	greet(stdout, r.ready)
 	if command != "" {
-		return execute(ctx, command, r.ready, stdout, stderr)
+		return execute(ctx, command, r, stdout, stderr)
 	}
 	<-ctx.Done()
 	stop() // a second Ctrl-C ends the program at once
@@ -55,15 +55,16 @@ func parseFlags(o *Options, args []string, stderr io.Writer) (command string, er
 	flags.BoolVar(&o.Meter, "meter", false, "count DynamoDB operations and units by function (GET /_local/stats)")
 	flags.BoolVar(&o.Watch, "watch", true, "build again when a source file changes")
 	flags.StringVar(&command, "exec", "", "run this shell command against the platform, then stop with its exit code; "+
-		"it finds TOKENIM_URL, TOKENIM_WS and TOKENIM_API_KEY in its environment")
+		"it finds TOKENIM_URL, TOKENIM_WS, TOKENIM_API_KEY and TOKENIM_DYNAMODB in its environment")
 	err = flags.Parse(args)
 	return command, err
 }
 
 // execute runs a command against the platform and returns its exit code. It ends with the runner.
-func execute(ctx context.Context, command string, ready Ready, stdout, stderr io.Writer) int {
+func execute(ctx context.Context, command string, r *Runner, stdout, stderr io.Writer) int {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
-	cmd.Env = append(os.Environ(), "TOKENIM_URL="+ready.HTTP, "TOKENIM_WS="+ready.WebSocket, "TOKENIM_API_KEY="+ready.APIKey)
+	cmd.Env = append(os.Environ(), "TOKENIM_URL="+r.ready.HTTP, "TOKENIM_WS="+r.ready.WebSocket, "TOKENIM_API_KEY="+r.ready.APIKey,
+		"TOKENIM_DYNAMODB="+r.dynamodb)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what the command started ends with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

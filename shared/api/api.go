@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,6 +33,7 @@ type Authenticator interface {
 // API is a set of operations with one edge around them. It is an http.Handler.
 type API struct {
 	mux           *http.ServeMux
+	fallback      http.HandlerFunc
 	huma          huma.API
 	authenticator Authenticator
 	log           Log
@@ -46,7 +48,12 @@ func New(authenticator Authenticator, log Log) *API {
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
 	}
-	return &API{mux: mux, huma: humago.New(mux, config), authenticator: authenticator, log: log}
+	return &API{mux: mux, fallback: unknownRoute, huma: humago.New(mux, config), authenticator: authenticator, log: log}
+}
+
+// unknownRoute answers a path that has no operation.
+func unknownRoute(w http.ResponseWriter, r *http.Request) {
+	Refuse(w, r, fault.New(fault.RouteNotFound))
 }
 
 // marshal writes JSON without the escapes for HTML.
@@ -120,6 +127,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.log.Request(r.Context(), seen.id, r.Pattern, seen.refusal, time.Since(started))
 	}()
+	_, route := a.mux.Handler(r)
+	if route == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect; nothing of ours lies at such a path
+		a.fallback(w, r)
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }
 
@@ -144,6 +156,9 @@ func Refuse(w http.ResponseWriter, r *http.Request, refusal *fault.Error) {
 
 // HandleFunc adds a route that is no operation: what is described nowhere, such as the description itself.
 func (a *API) HandleFunc(pattern string, handle http.HandlerFunc) { a.mux.HandleFunc(pattern, handle) }
+
+// Fallback sets what answers a path that has no route; it is RouteNotFound where nothing is set.
+func (a *API) Fallback(handle http.HandlerFunc) { a.fallback = handle }
 
 // OpenAPI returns the description of all operations.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }

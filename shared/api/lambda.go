@@ -37,24 +37,29 @@ func toRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 		}
 		body = decoded
 	}
-	path := event.RawPath
-	if stage := event.RequestContext.Stage; stage != "" && stage != "$default" {
-		path = strings.TrimPrefix(path, "/"+stage)
-	}
-	address, err := url.ParseRequestURI(path)
-	if err != nil {
-		address = &url.URL{Path: path}
-	}
-	address.RawQuery = event.RawQueryString
 	ctx = WithRequestID(ctx, event.RequestContext.RequestID)
-	request, err := http.NewRequestWithContext(ctx, event.RequestContext.HTTP.Method, address.String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, event.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
 	}
+	request.URL = address(event)
 	for name, value := range event.Headers {
 		request.Header.Set(name, value)
 	}
 	return request, nil
+}
+
+// address returns the path and the query of the event. The path is set, not parsed: a "?" that was escaped in it stays one
+// of its characters.
+func address(event events.APIGatewayV2HTTPRequest) *url.URL {
+	path := event.RawPath
+	if stage := event.RequestContext.Stage; stage != "" && stage != "$default" {
+		path = strings.TrimPrefix(path, "/"+stage)
+	}
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded
+	}
+	return &url.URL{Path: path, RawQuery: event.RawQueryString}
 }
 
 // answerWriter collects an answer.

@@ -18,8 +18,8 @@ import (
 
 // Records reads keys and users.
 type Records interface {
-	// Load returns the key and, where named, the user of the app, read strongly and in one round trip; nil for what
-	// does not exist.
+	// Load returns the key and the user of the app, read strongly and in one round trip; nil for what does not exist or
+	// is "".
 	Load(ctx context.Context, app id.App, key id.Key, user id.User) (*apikey.Key, *user.User, error)
 }
 
@@ -38,14 +38,16 @@ type Authenticator struct {
 }
 
 // Key checks an API key and loads the user that it acts for; an empty actor is none. The key is judged first: whoever
-// has none learns nothing about users.
+// has none learns nothing about users, not even by the time that an answer takes.
 func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error) {
 	secret, err := apikey.Parse(text)
 	if err != nil {
 		return authz.Caller{}, err
 	}
-	app := secret.ID.App()
-	userID, unresolved := a.resolve(ctx, app, actor)
+	app, userID := secret.ID.App(), id.User("")
+	if id.IsUser(actor.User) {
+		userID = id.User(actor.User) // an ID comes in the same round trip
+	}
 	key, found, err := a.Records.Load(ctx, app, secret.ID, userID)
 	if err != nil {
 		return authz.Caller{}, err
@@ -57,24 +59,29 @@ func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor)
 		return authz.Caller{}, err
 	}
 	caller := authz.Caller{App: app, Key: key.ID, Scopes: key.Scopes}
-	switch {
-	case actor.User == "":
+	if actor.User == "" {
 		return caller, nil
-	case unresolved != nil:
-		return caller, unresolved
-	case found == nil:
+	}
+	if userID == "" {
+		if found, err = a.byName(ctx, app, actor); err != nil {
+			return caller, err
+		}
+	}
+	if found == nil {
 		return caller, user.NotFound(actor.Field)
 	}
 	caller.User, caller.Epoch = found.ID, found.TokenEpoch
 	return caller, nil
 }
 
-// resolve finds the actor's ID. Its refusal is kept until the key has been judged.
-func (a *Authenticator) resolve(ctx context.Context, app id.App, actor authz.Actor) (id.User, error) {
-	if actor.User == "" {
-		return "", nil
+// byName loads the user of a name.
+func (a *Authenticator) byName(ctx context.Context, app id.App, actor authz.Actor) (*user.User, error) {
+	userID, err := a.Names.Resolve(ctx, app, actor.User, actor.Field)
+	if err != nil {
+		return nil, err
 	}
-	return a.Names.Resolve(ctx, app, actor.User, actor.Field)
+	_, found, err := a.Records.Load(ctx, app, "", userID)
+	return found, err
 }
 
 // Token checks a user token. An actor other than the token's user is refused: as not found where the app has no such

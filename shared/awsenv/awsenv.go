@@ -3,22 +3,38 @@
 package awsenv
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"net/http"
 )
 
 // connectionsPerHost keeps that many idle connections to one service: a send posts to a handful of devices and reads
 // from a handful of tables at once, and the SDK's 10 would close and reopen the rest.
 const connectionsPerHost = 64
 
+// attemptPatience is how long one attempt at a call may take. Services answer within milliseconds; what takes longer is
+// better asked again.
+const attemptPatience = 3 * time.Second
+
 // httpClient is shared by the clients of all services.
-var httpClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+var httpClient = awshttp.NewBuildableClient().WithTimeout(attemptPatience).WithTransportOptions(func(t *http.Transport) {
 	t.MaxIdleConnsPerHost = connectionsPerHost
 })
+
+// transient knows what is worth another attempt, as the SDK does: throttling, time-outs, lost connections, 5xx.
+var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
+
+// Transient tells whether a service was too busy or out of reach, so that the same call can succeed later.
+func Transient(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || transient.IsErrorRetryable(err) == aws.TrueTernary
+}
 
 // Config returns region, credentials and HTTP client as Lambda's environment has them.
 func Config() aws.Config {

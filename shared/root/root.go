@@ -22,7 +22,7 @@ func Routes(edge *api.API, description []byte) error {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(description)
 	})
-	edge.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	edge.Fallback(func(w http.ResponseWriter, r *http.Request) {
 		methods := routes.methods(r.URL.Path)
 		if len(methods) == 0 {
 			api.Refuse(w, r, fault.New(fault.RouteNotFound))

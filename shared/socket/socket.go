@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -27,6 +28,12 @@ import (
 
 // maxIDBytes bounds a frame's id, which is echoed in its answer.
 const maxIDBytes = 64
+
+// answerPatience is how long posting an answer may take, within the margin that the work has left.
+const answerPatience = time.Second
+
+// maxAnswerBytes is the largest frame that API Gateway posts.
+const maxAnswerBytes = 128 << 10
 
 // Frame has the members of every frame. Inputs of actions embed it.
 type Frame struct {
@@ -113,7 +120,13 @@ func (s *Socket) Message(ctx context.Context, event events.APIGatewayWebsocketPr
 	name, answerID, result, err := s.serve(ctx, event)
 	requestID := event.RequestContext.RequestID
 	answer, refusal := s.answer(languageOf(event), answerID, requestID, result, err)
+	if len(answer) > maxAnswerBytes { // a defect: actions keep their results within a frame
+		tooLarge := fmt.Errorf("answer of %d bytes", len(answer))
+		answer, refusal = s.answer(languageOf(event), answerID, requestID, nil, tooLarge)
+	}
 	connectionID := event.RequestContext.ConnectionID
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerPatience) // the work may have used up its time
+	defer cancel()
 	if postErr := s.sockets.Answer(ctx, connectionID, answer); postErr != nil {
 		slog.WarnContext(ctx, "answer not posted", "request_id", requestID, "error", postErr)
 	}

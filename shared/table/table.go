@@ -208,7 +208,7 @@ func Classify(doing string, err error) error {
 	if _, refusal := errors.AsType[*fault.Error](err); refusal {
 		return err
 	}
-	if throttled(err) || errors.Is(err, context.DeadlineExceeded) {
+	if passing(err) || awsenv.Transient(err) {
 		return fault.Wrap(err, fault.Unavailable)
 	}
 	return err
@@ -219,14 +219,11 @@ func Busy(doing string) error {
 	return fault.Wrap(errors.New(doing+": overtaken too often"), fault.Unavailable)
 }
 
-// throttled tells whether DynamoDB asked us to slow down or could not answer, after the SDK's own attempts.
-func throttled(err error) bool {
-	_, tooFast := errors.AsType[*types.ProvisionedThroughputExceededException](err)
-	_, limit := errors.AsType[*types.RequestLimitExceeded](err)
-	_, server := errors.AsType[*types.InternalServerError](err)
-	_, throttle := errors.AsType[*types.ThrottlingException](err)
+// passing knows what passes and the SDK's list lacks: a transaction in the way, and a defect on DynamoDB's side.
+func passing(err error) bool {
 	_, conflict := errors.AsType[*types.TransactionConflictException](err)
-	return tooFast || limit || server || throttle || conflict
+	_, server := errors.AsType[*types.InternalServerError](err)
+	return conflict || server
 }
 
 // Encode turns a struct with dynamodbav tags into an item.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -79,15 +80,36 @@ func (c *Core) Messages(connections *connection.Service) *message.Service {
 	}
 }
 
+// answerMargin is how long before Lambda's own limit a handler's context ends, so that there is time to say so: an answer
+// of ours, with a code and a request ID, instead of API Gateway's.
+const answerMargin = 1500 * time.Millisecond
+
+// Start answers the events of one kind.
+func Start[E, A any](handle func(context.Context, E) (A, error)) {
+	lambda.Start(func(ctx context.Context, event E) (A, error) {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		return handle(ctx, event)
+	})
+}
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-answerMargin))
+}
+
 // SocketHandler answers the events of a WebSocket API.
 type SocketHandler func(ctx context.Context, event events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error)
 
 // Serve answers the events of an HTTP API.
-func Serve(edge *api.API) { lambda.Start(edge.Lambda) }
+func Serve(edge *api.API) { Start(edge.Lambda) }
 
 // ServeBoth answers the events of an HTTP API and of a WebSocket API in one function.
 func ServeBoth(edge *api.API, socket SocketHandler) {
-	lambda.Start(func(ctx context.Context, raw json.RawMessage) (any, error) {
+	Start(func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var kind struct {
 			RequestContext struct {
 				ConnectionID string `json:"connectionId"`

@@ -64,7 +64,7 @@ var layers = []layer{
 	{name: "a store knows its own domain; the credentials' store reads two others' items",
 		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "fault", "id", "apikey", "apikey/apikeydb", "user", "user/userdb"}},
 	{name: "the other sides of AWS", packages: []string{"push", "invoke", "seal/sealkms"},
-		may: []string{std, awsSDK, "awsenv", "connection", "session", "seal"}},
+		may: []string{std, awsSDK, "awsenv", "fault", "connection", "session", "seal"}},
 	{name: "the wiring", packages: []string{"wire"}, may: []string{std, lambdaType, lambdaRun, awsSDK, anyShared}},
 }
 

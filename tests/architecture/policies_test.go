@@ -10,7 +10,7 @@ import (
 
 // actionsOfService are the IAM actions that our packages use, by service; a new one has to be entered here on purpose.
 var actionsOfService = map[string][]string{
-	"dynamodb": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+	"dynamodb": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 	"kms":      {"Decrypt", "GenerateDataKey"},
 	"lambda":   {"InvokeFunction"},
 	// One action covers post, get and delete; the resource names the method.

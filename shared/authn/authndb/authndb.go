@@ -26,7 +26,10 @@ var _ authn.Records = (*Records)(nil)
 
 // Load implements authn.Records.
 func (r *Records) Load(ctx context.Context, app id.App, key id.Key, userID id.User) (*apikey.Key, *user.User, error) {
-	reads := []table.Read{{Table: r.Keys, Keys: []table.Item{apikeydb.ItemKey(app, key)}, Strong: true}}
+	var reads []table.Read
+	if key != "" {
+		reads = append(reads, table.Read{Table: r.Keys, Keys: []table.Item{apikeydb.ItemKey(app, key)}, Strong: true})
+	}
 	if userID != "" {
 		reads = append(reads, table.Read{Table: r.Users, Keys: []table.Item{userdb.ItemKey(app, userID)}, Strong: true})
 	}

@@ -3,6 +3,7 @@ package sealkms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/tokenim/tokenim/shared/awsenv"
+	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/seal"
 )
 
@@ -34,7 +36,7 @@ func (w *Wrapper) Generate(ctx context.Context, context map[string]string) (key,
 	answer, err := w.client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
 		KeyId: &w.key, KeySpec: types.DataKeySpecAes256, EncryptionContext: context})
 	if err != nil {
-		return nil, nil, fmt.Errorf("kms generate data key: %w", err)
+		return nil, nil, classify("kms generate data key", err)
 	}
 	return answer.Plaintext, answer.CiphertextBlob, nil
 }
@@ -44,7 +46,23 @@ func (w *Wrapper) Unwrap(ctx context.Context, wrapped []byte, context map[string
 	answer, err := w.client.Decrypt(ctx, &kms.DecryptInput{
 		KeyId: &w.key, CiphertextBlob: wrapped, EncryptionContext: context})
 	if err != nil {
-		return nil, fmt.Errorf("kms decrypt: %w", err)
+		return nil, classify("kms decrypt", err)
 	}
 	return answer.Plaintext, nil
+}
+
+// classify makes throttling and time-outs a retryable refusal instead of a defect.
+func classify(doing string, err error) error {
+	err = fmt.Errorf("%s: %w", doing, err)
+	if awsenv.Transient(err) || isKMSTrouble(err) {
+		return fault.Wrap(err, fault.Unavailable)
+	}
+	return err
+}
+
+// isKMSTrouble knows the two errors of KMS that the SDK's list lacks.
+func isKMSTrouble(err error) bool {
+	_, internal := errors.AsType[*types.KMSInternalException](err)
+	_, slow := errors.AsType[*types.DependencyTimeoutException](err)
+	return internal || slow
 }
