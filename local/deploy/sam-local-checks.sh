@@ -18,18 +18,36 @@ echo "{\"Parameters\": {$(environment)}}" >"$WORK/env.json"
 export AWS_ENDPOINT_URL_STS=http://127.0.0.1:9 AWS_MAX_ATTEMPTS=1
 flags=(--template "$WORK/build/template.yaml" --env-vars "$WORK/env.json" --skip-pull-image --invoke-image tokenim-lambda:any
   --parameter-overrides "Architecture=$ARCHITECTURE" --add-host host.docker.internal:host-gateway)
-failed=0
+python=${SAM%/sam}/python failed=0
 
-echo "== sam local invoke, every event of events/"
+# call PATH MEMBERS MEMBER: a POST to the runner with the key; prints one member of the answer.
+body() { printf '{"api_key":"%s",%s}' "$TOKENIM_API_KEY" "$1"; }
+call() {
+  curl -sS -H 'Content-Type: application/json' -d "$(body "$2")" "$TOKENIM_URL$1" |
+    "$python" -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$3"
+}
+
+# The names in events/ are placeholders. Real ones in their place let the functions do more than refuse.
+ann=$(call /register '"username":"events-ann"' user_id)
+bob=$(call /register '"username":"events-bob"' user_id)
+conversation=$(call /send "\"from\":\"$bob\",\"to\":\"$ann\",\"message\":\"x\"" conversation_id)
+key=${TOKENIM_API_KEY#tk_} key=key_${key%%_*}
+app=$("$python" -c 'import json,sys; print(json.load(open(sys.argv[1]))["app"])' "$WORK/data/bootstrap.json")
+fill() {
+  sed -e "s/tk_your_api_key/$TOKENIM_API_KEY/" -e "s/\"key\": \"key_0*AAAAAAAAAA/\"key\": \"$key/" -e "s/app_0000000000000000/$app/" \
+    -e "s/u_4oKyQ1F8aXbT0mJ2cLw7Zr/$ann/" -e "s/u_6pLzR2G9bYcU1nK3dMx8As/$bob/" -e "s/c_5qMaS3H0cZdV2oL4eNy9Bt/$conversation/" "$1"
+}
+
+echo "== sam local invoke, every event of events/ (${SECONDS}s)"
 while read -r function event; do
-  sed "s/tk_your_api_key/$TOKENIM_API_KEY/" "events/$event" >"$WORK/event.json" # so that more than the refusal is run
+  fill "events/$event" >"$WORK/event.json"
   answer=$("$SAM" local invoke "$function" --event "$WORK/event.json" "${flags[@]}" 2>"$WORK/log" || true)
-  if "${SAM%/sam}/python" local/deploy/events.py judge "$answer"; then verdict=ok; else verdict=FAILED failed=1; fi
+  if "$python" local/deploy/events.py judge "$answer"; then verdict=ok; else verdict=FAILED failed=1; fi
   printf '%-7s %-20s %-30s %.80s\n' "$verdict" "$function" "$event" "$answer"
-  [ $verdict = ok ] || tail -n 5 "$WORK/log" >&2
-done < <("${SAM%/sam}/python" local/deploy/events.py list)
+  [ $verdict = ok ] || tail -n 5 "$WORK/log"
+done < <("$python" local/deploy/events.py list)
 
-echo "== sam local start-api"
+echo "== sam local start-api (${SECONDS}s)"
 port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$SAM" local start-api --host 127.0.0.1 --port "$port" --warm-containers LAZY "${flags[@]}" </dev/null >"$WORK/api.log" 2>&1 &
 api=$!
@@ -44,7 +62,6 @@ expect() {
   [ "$got" = "$want" ] || { verdict=FAILED; failed=1; }
   printf '%-7s %s %.100s\n' "$verdict" "$got" "$(tr -d '\n' <"$WORK/body")"
 }
-body() { printf '{"api_key":"%s",%s}' "$TOKENIM_API_KEY" "$1"; }
 
 deadline=$((SECONDS + 60))
 until curl -s -o /dev/null --max-time 60 "$url/status"; do

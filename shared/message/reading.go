@@ -232,16 +232,24 @@ func (c *collector) collect(ctx context.Context, row tailed, from int64) (end in
 		if len(c.page) == c.limit || c.reads == readsPerPage {
 			return from, true, nil
 		}
-		entries, err := c.service.read(ctx, row.App, row.Conversation, from, PageSize)
+		entries, err := c.entries(ctx, row, from)
 		if err != nil || len(entries) == 0 {
 			return from, false, err
 		}
-		c.reads++
 		if from, err = c.take(ctx, row.User, entries); err != nil {
 			return from, false, err
 		}
 	}
 	return from, false, nil
+}
+
+// entries returns the next page of a conversation. Where only the last entry is left, it is there already.
+func (c *collector) entries(ctx context.Context, row tailed, from int64) ([]Entry, error) {
+	if from == row.tail.Sequence {
+		return []Entry{row.tail}, nil
+	}
+	c.reads++
+	return c.service.read(ctx, row.App, row.Conversation, from, PageSize)
 }
 
 // take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with.

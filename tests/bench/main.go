@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -22,13 +23,13 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := measure(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func measure(ctx context.Context) error {
 	folder, err := os.MkdirTemp("", "tokenim-bench-")
 	if err != nil {
 		return err
@@ -62,5 +63,8 @@ func timed(ctx context.Context, folder string) error {
 		return err
 	}
 	defer platform.Close()
-	return printLatency(ctx, platform)
+	if err := printLatency(ctx, platform); err != nil {
+		return err
+	}
+	return printStartup(ctx, platform.Runner, filepath.Join(folder, "bin"))
 }
