@@ -16,8 +16,10 @@ WEBSOCKETS_VERSION := 15.0.1
 OS := $(shell uname -s | tr A-Z a-z)
 ARCH := $(shell uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
 DYNOXIDE := .tools/node_modules/@dynoxide/$(OS)-$(ARCH)/dynoxide
-PYTHON := .tools/python/bin/python
-SAM := .tools/sam/bin/sam
+# What pip installs is stamped with its version, so that a new version is installed and an old one is not installed again.
+PYTHON := .tools/python/websockets-$(WEBSOCKETS_VERSION)
+SAM := .tools/sam/aws-sam-cli-$(SAM_VERSION)
+MINISTACK := .tools/ministack/installed
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,8 +29,20 @@ run: tools ## Start the whole platform (PORT=8080 DATA=.local/data)
 	go build -o .local/runner ./local
 	exec .local/runner -port $(PORT) -data $(DATA)
 
-test: tools $(PYTHON) $(SAM) ## Run every test
+test: tools $(PYTHON) $(SAM) $(MINISTACK) ## Run every test
 	@bash tests/all.sh
+
+deploy-local: tools $(SAM) $(MINISTACK) ## Deploy template.yaml to an AWS emulator on this machine (DEPLOY_PORT=4610)
+	@bash local/deploy/deploy.sh
+
+undeploy-local: ## Stop that emulator and remove its state
+	@bash local/deploy/undeploy.sh
+
+test-deployed: deploy-local $(PYTHON) ## Run acceptance and conformance against the local deployment
+	@bash local/deploy/test.sh
+
+test-sam: tools $(SAM) ## Run events/ and the HTTP API in Lambda's containers (TOKENIM_START_DOCKER=1, TOKENIM_REQUIRE_DOCKER=1)
+	@bash local/deploy/sam-local.sh
 
 bench: tools ## Measure the budgets, latency and throughput
 	@go run ./tests/bench
@@ -41,7 +55,7 @@ bootstrap-key: ## Make the first app and API key on AWS (STACK=tokenim ORIGINS=h
 	eval "$$(aws configure export-credentials --format env)"
 	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -origins "$(ORIGINS)"
 
-clean: ## Remove what the targets made, the local data included
+clean: undeploy-local ## Remove what the targets made, the local data included
 	rm -rf .local .tools .aws-sam
 
 tools: go-version $(DYNOXIDE)
@@ -56,16 +70,22 @@ $(DYNOXIDE): Makefile
 	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .tools @dynoxide/$(OS)-$(ARCH)@$(DYNOXIDE_VERSION)
 	touch $@
 
-$(PYTHON): Makefile
+$(PYTHON):
 	@echo "Installing the acceptance scripts' Python package (websockets $(WEBSOCKETS_VERSION)) into .tools/ ..."
 	python3 -m venv .tools/python || { echo "TokenIM's tests need Python 3.10 or later with venv (Debian: python3-venv)." >&2; exit 1; }
 	.tools/python/bin/pip install --quiet --disable-pip-version-check websockets==$(WEBSOCKETS_VERSION)
 	touch $@
 
-$(SAM): Makefile
+$(SAM):
 	@echo "Installing SAM CLI $(SAM_VERSION) into .tools/ ..."
 	python3 -m venv .tools/sam || { echo "TokenIM's tests need Python 3.10 or later with venv (Debian: python3-venv)." >&2; exit 1; }
 	.tools/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
 	touch $@
 
-.PHONY: help run test bench docs bootstrap-key clean tools go-version
+$(MINISTACK): local/deploy/requirements.txt
+	@echo "Installing the AWS emulator (ministack) into .tools/ ..."
+	python3 -m venv .tools/ministack || { echo "TokenIM's tests need Python 3.10 or later with venv (Debian: python3-venv)." >&2; exit 1; }
+	.tools/ministack/bin/pip install --quiet --disable-pip-version-check -r local/deploy/requirements.txt
+	touch $@
+
+.PHONY: help run test deploy-local undeploy-local test-deployed test-sam bench docs bootstrap-key clean tools go-version

@@ -29,4 +29,9 @@ trap 'rm -rf "$scratch"' EXIT
 .local/runner -port 0 -data "$scratch/data" -ready "$scratch/ready.json" -watch=false -meter \
 	-exec "bash tests/public.sh && go test -count=1 -tags conformance ./tests/privilege"
 
+step "the same on a stack that CloudFormation made, on an AWS emulator"
+trap 'bash local/deploy/undeploy.sh; rm -rf "$scratch"' EXIT
+bash local/deploy/deploy.sh
+bash local/deploy/test.sh
+
 step "done"

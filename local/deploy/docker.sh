@@ -47,6 +47,6 @@ import_image() {
   chmod 1777 "$layout/tmp"
   install -m 755 "$("${SAM%/sam}/python" -c 'import pathlib, samcli; print(pathlib.Path(samcli.__file__).parent)')/local/rapid/aws-lambda-rie-$ARCHITECTURE" \
     "$layout/var/rapid/aws-lambda-rie"
-  tar -C "$layout" --owner 0 --group 0 --numeric-owner -c . | docker import - "$1:rapid-$ARCHITECTURE" >/dev/null
+  tar -C "$layout" --numeric-owner -c . | docker import - "$1:rapid-$ARCHITECTURE" >/dev/null
   rm -rf "$layout"
 }

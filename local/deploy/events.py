@@ -39,9 +39,14 @@ def route(event):
     return "socket", event["requestContext"]["routeKey"]
 
 
+def turn(path):
+    """By name, but for resume: it comes after the event that opens its socket."""
+    return "socket-connect.json~" if path.name == "resume.json" else path.name
+
+
 def list_events():
     found = functions(yaml_parse(pathlib.Path("template.yaml").read_text(encoding="utf-8")))
-    for path in sorted(pathlib.Path("events").glob("*.json")):
+    for path in sorted(pathlib.Path("events").glob("*.json"), key=turn):
         of = route(json.loads(path.read_text(encoding="utf-8")))
         print(found[of] if of else "ResumeFunction", path.name)
 

@@ -18,12 +18,19 @@ export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_M
 export AWS_ENDPOINT_URL=$ENDPOINT AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test SAM_CLI_TELEMETRY=0
 
+export NO_PROXY=127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}
+export no_proxy=$NO_PROXY
+
 # The machine's architecture, in the words of the template's parameter.
 case $(uname -m) in
   x86_64|amd64) ARCHITECTURE=x86_64 ;;
   aarch64|arm64) ARCHITECTURE=arm64 ;;
   *) echo "TokenIM's functions are built for x86_64 and arm64; this is $(uname -m)." >&2; exit 1 ;;
 esac
+
+# A signal ends a script like any failure does, so that what it started is cleaned up.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 fail() { echo "$*" >&2; exit 1; }
 

@@ -12,11 +12,12 @@ fi
 mkdir -p "$HOME_DIR/state" "$HOME_DIR/tmp"
 here=$PWD/$HOME_DIR
 # A clean environment, since the functions inherit it. MINISTACK_HOST is the host in the addresses that it hands out.
+# AUTH: each function gets the credentials of its own role, and what its policy does not grant is refused.
 # `set -m` gives it a process group of its own, with its functions in it, for undeploy.sh.
 set -m
 env -i PATH="$PATH" HOME="$here" TMPDIR="$here/tmp" STATE_DIR="$here/state" PERSIST_STATE=0 \
   BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$PORT" AWS_ENDPOINT_URL="$ENDPOINT" \
-  SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 LAMBDA_EXECUTOR=local AUTH="${DEPLOY_AUTH:-false}" \
+  SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 LAMBDA_EXECUTOR=local AUTH="${DEPLOY_AUTH:-true}" \
   DOCKER_HOST=unix:///nonexistent LOG_LEVEL=WARNING \
   "$PYTHON" local/deploy/emulator.py </dev/null >"$HOME_DIR/log" 2>&1 &
 echo $! >"$PID_FILE"

@@ -67,7 +67,7 @@ func (l *Lifecycle) connect(ctx context.Context, event events.APIGatewayWebsocke
 	}
 	opened := socket.FromContext(event)
 	if err := l.Connections.Open(ctx, opened); err != nil {
-		return events.APIGatewayProxyResponse{}, err
+		return events.APIGatewayProxyResponse{}, replaced(err) // no record: the user is gone since the authorizer looked
 	}
 	if err := l.Invoker.Resume(ctx, NewResumeRequest(opened, since)); err != nil {
 		// The socket is worth having without it: the client's ping and sync bring what it has missed.

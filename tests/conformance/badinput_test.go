@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
@@ -170,6 +171,9 @@ func TestBadBodies(t *testing.T) {
 				wantBadBody(t, o.path, badBody{"a blank body", " \n", 400, "body_missing", ""})
 			}
 			for _, bad := range slices.Concat(malformed(o.valid), spoiled(o)) {
+				if onMinistack && !utf8.ValidString(bad.body) { // it replaces such bytes
+					continue
+				}
 				wantBadBody(t, o.path, bad)
 			}
 			if o.state != nil && o.state() != before {

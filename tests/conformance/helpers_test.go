@@ -23,6 +23,10 @@ const (
 	problemType = "application/problem+json"
 )
 
+// onMinistack tells whether the target is the AWS emulator of make deploy-local, whose differences from AWS a few cases
+// leave out (docs/deploying.md).
+var onMinistack = os.Getenv("TOKENIM_TARGET") == "ministack"
+
 // app is the application under test, with a key that has every scope.
 var app client.Installation
 

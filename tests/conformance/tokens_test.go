@@ -268,7 +268,7 @@ func TestWhoMayNotOpenASocket(t *testing.T) {
 	wantNoEntry(t, nobody, client.DialOptions{Protocols: []string{"tokenim", "ticket.x"}})
 	wantNoEntry(t, nobody, client.DialOptions{Header: map[string]string{"Authorization": "Basic " + token.APIKey}})
 	_, status, err := token.Dial(within(t), client.DialOptions{Query: "?v=x"})
-	if err == nil || status != 422 {
+	if err == nil || status != 422 && !onMinistack { // it answers 403 whatever $connect has returned
 		t.Errorf("?v=x: %d %v", status, err)
 	}
 }

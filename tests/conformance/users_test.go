@@ -184,6 +184,9 @@ func TestRootAnswersWhatBelongsToNoResource(t *testing.T) {
 		t.Errorf("description %s", description)
 	}
 	for _, path := range []string{"/", "/nothing", "/users/x/y/z", "//send", "/Send", "/send/"} {
+		if path == "//send" && onMinistack { // it normalises paths
+			continue
+		}
 		wantRefusal(t, get(t, nobody, path), http.StatusNotFound, "route_not_found")
 	}
 	answer := do(t, nobody, client.Request{Method: http.MethodPut, Path: "/send", Body: object{}})
