@@ -44,7 +44,7 @@ func coldStart(ctx context.Context, binary string, environment map[string]string
 		return 0, err
 	}
 	asked := make(chan struct{}, 1)
-	server := &http.Server{ReadHeaderTimeout: headerPatience, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-r.Context().Done()
 	})}
