@@ -55,6 +55,18 @@ bootstrap-key: ## Make the first app and API key on AWS (STACK=tokenim ORIGINS=h
 	eval "$$(aws configure export-credentials --format env)"
 	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -origins "$(ORIGINS)"
 
+redrive: ## Run background work that failed for good again, from the dead letters (STACK=tokenim)
+	@output() { aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }
+	queue=$$(output ResumeDeadLettersUrl) function=$$(output ResumeFunctionName)
+	eval "$$(aws configure export-credentials --format env)"
+	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/redrive -queue "$$queue" -function "$$function"
+
+lint: go-version ## Run the linters (pinned, into .tools/)
+	@bash tests/lint/lint.sh
+
+sam-build: go-version $(SAM) ## Build every function as a deployment does, and report the sizes
+	@bash tests/sam-build.sh
+
 clean: undeploy-local ## Remove what the targets made, the local data included
 	rm -rf .local .tools .aws-sam
 
@@ -88,4 +100,4 @@ $(MINISTACK): local/deploy/requirements.txt
 	.tools/ministack/bin/pip install --quiet --disable-pip-version-check -r local/deploy/requirements.txt
 	touch $@
 
-.PHONY: help run test deploy-local undeploy-local test-deployed test-sam bench docs bootstrap-key clean tools go-version
+.PHONY: help run test deploy-local undeploy-local test-deployed test-sam redrive lint sam-build bench docs bootstrap-key clean tools go-version

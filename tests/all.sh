@@ -16,6 +16,12 @@ export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 .tools/sam/bin/sam validate
 .tools/sam/bin/sam validate --lint
 
+step "every function as it is deployed, and its size"
+bash tests/sam-build.sh
+
+step "linters"
+bash tests/lint/lint.sh
+
 step "unit, store, property, architecture and runner tests, with the race detector"
 go test -race -timeout 10m ./...
 

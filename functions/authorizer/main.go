@@ -14,6 +14,7 @@ func main() {
 		Credentials: core.Authenticator,
 		Apps:        &appdb.Store{DB: core.DB, Table: table.Name("KEYS")},
 		Sockets:     core.ConnectionStore(),
+		Log:         core.Log,
 	}
 	wire.Start(authorizer.Authorize)
 }

@@ -40,7 +40,7 @@ func startEnvironment(f *function) (*environment, error) {
 		return nil, fmt.Errorf("start function %s: %w", f.Name, err)
 	}
 	env := &environment{function: f, generation: f.generation, work: make(chan *invocation, 1), gone: make(chan struct{})}
-	env.server = &http.Server{Handler: env.runtimeAPI()}
+	env.server = &http.Server{Handler: env.runtimeAPI(), ReadHeaderTimeout: 10 * time.Second}
 	env.cmd = exec.Command(f.Binary)
 	env.cmd.Args = []string{"bootstrap"}
 	env.cmd.Env = env.variables(listener.Addr().String())

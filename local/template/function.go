@@ -34,7 +34,8 @@ type functionProperties struct {
 type eventInvoke struct {
 	MaximumEventAgeInSeconds *int
 	MaximumRetryAttempts     *int
-	DestinationConfig        ignored
+	// The runner keeps no dead letters: an invocation that failed for good is dropped, and its function's log says why.
+	DestinationConfig ignored
 }
 
 type event struct {

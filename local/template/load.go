@@ -7,7 +7,9 @@ import (
 	"sort"
 )
 
-// The resource types that the laptop runner stands in for. Others are known by their type only.
+// The resource types that the laptop runner stands in for. Others are known by their type only, and may stand under a
+// Condition: alarms, dashboards and backups are made on AWS alone. Conditions are not evaluated, so what the runner reads
+// may neither stand under one nor use !If.
 const (
 	typeFunction  = "AWS::Serverless::Function"
 	typeHTTP      = "AWS::Serverless::HttpApi"
@@ -66,6 +68,9 @@ func (l *loader) resource(id string, resource map[string]any) error {
 	}[l.tpl.Resources[id]]
 	if read == nil {
 		return nil
+	}
+	if condition, ok := resource["Condition"]; ok {
+		return fmt.Errorf("condition %v: a %s under a condition is not supported by the laptop runner", condition, l.tpl.Resources[id])
 	}
 	properties, err := l.scope.resolve(resource["Properties"])
 	if err != nil {

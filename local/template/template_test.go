@@ -129,6 +129,7 @@ func TestLoadRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"reference": {"EventsTable.StreamArn", "Nothing.StreamArn", "Nothing"},
 		"event":     {"Type: Schedule,", "Type: Kinesis,", "Kinesis"},
 		"property":  {"CodeUri: functions/fanout/", "CodeUri: x\n      VpcConfig: {}", "VpcConfig"},
+		"condition": {"Type: AWS::DynamoDB::Table", "Type: AWS::DynamoDB::Table\n    Condition: Never", "Never"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := template.Load(write(t, strings.Replace(streamTemplate, c.old, c.new, 1)), nil)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/fault"
@@ -19,30 +20,53 @@ type Log struct {
 	Sample float64
 	// Chance returns a number in [0, 1); nil means math/rand.
 	Chance func() float64
+	// Namespace is where CloudWatch puts the lines' metrics; empty for lines without metrics.
+	Namespace string
 }
 
 // LogFromEnvironment sets slog to JSON on standard output and returns a log with the share of LOG_SAMPLE_RATE, 1 % where
-// that is not a number.
+// that is not a number, and with metrics in METRICS_NAMESPACE where METRICS is "yes".
 func LogFromEnvironment() Log {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: lambdaNames})))
 	sample, err := strconv.ParseFloat(os.Getenv("LOG_SAMPLE_RATE"), 64)
 	if err != nil {
 		sample = 0.01
 	}
-	return Log{Sample: sample}
+	log := Log{Sample: sample}
+	if os.Getenv("METRICS") == "yes" {
+		log.Namespace = os.Getenv("METRICS_NAMESPACE")
+	}
+	return log
 }
 
-// Request logs the outcome of a request or frame: refusals as warnings, our own defects as errors with their cause.
-func (l Log) Request(ctx context.Context, requestID, what string, refusal *fault.Error, took time.Duration) {
-	attributes := []any{"request_id", requestID, "what", what, "ms", took.Milliseconds()}
+// lambdaNames calls the time what Lambda calls it: it heeds a line's own level only beside a timestamp that it knows.
+func lambdaNames(groups []string, attribute slog.Attr) slog.Attr {
+	if len(groups) == 0 && attribute.Key == slog.TimeKey {
+		attribute.Key = "timestamp"
+	}
+	return attribute
+}
+
+// Request logs the outcome of a request or frame: refusals as warnings, our own defects as errors with their cause. The
+// operation is a route's pattern or a frame's action, never what the caller wrote; where there is none it ends with a
+// space or is empty, and is logged as unknown.
+func (l Log) Request(ctx context.Context, requestID, operation string, refusal *fault.Error, took time.Duration) {
+	if operation == "" || strings.HasSuffix(operation, " ") {
+		operation += "unknown"
+	}
+	line := outcome{operation: operation, code: succeeded, took: took, stands: 1}
+	attributes := []any{"request_id", requestID}
 	switch {
 	case refusal == nil && l.sampled():
-		slog.InfoContext(ctx, "ok", attributes...)
+		line.stands = max(1, 1/l.Sample)
+		slog.InfoContext(ctx, "ok", append(attributes, l.measured(line)...)...)
 	case refusal == nil:
 	case fault.Lookup(refusal.Code).Status >= http.StatusInternalServerError:
-		slog.ErrorContext(ctx, "failed", append(attributes, "code", refusal.Code, "cause", refusal.Cause)...)
+		line.code = string(refusal.Code)
+		slog.ErrorContext(ctx, "failed", append(append(attributes, "cause", refusal.Cause), l.measured(line)...)...)
 	default:
-		slog.WarnContext(ctx, "refused", append(attributes, "code", refusal.Code)...)
+		line.code = string(refusal.Code)
+		slog.WarnContext(ctx, "refused", append(attributes, l.measured(line)...)...)
 	}
 }
 

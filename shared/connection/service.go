@@ -58,7 +58,7 @@ func (s *Service) Push(ctx context.Context, app id.App, user id.User, record Rec
 			group.Go(func() error { s.Cut(ctx, app, user, name, device.Connection); return nil })
 		}
 	}
-	group.Wait()
+	_ = group.Wait() // each post keeps its own trouble: one socket's is no other's
 }
 
 func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, frame []byte) {

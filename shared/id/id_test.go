@@ -137,7 +137,8 @@ func TestHash(t *testing.T) {
 
 func TestDerivedIDs(t *testing.T) {
 	app, other := id.Source{}.App(), id.Source{}.App()
-	if id.DeriveUser(app, "x") != id.DeriveUser(app, "x") || id.DeriveKey(app, "m", "x") != id.DeriveKey(app, "m", "x") {
+	user, key := id.DeriveUser(app, "x"), id.DeriveKey(app, "m", "x")
+	if id.DeriveUser(app, "x") != user || id.DeriveKey(app, "m", "x") != key {
 		t.Error("one seed gives two IDs")
 	}
 	if id.DeriveUser(app, "x") == id.DeriveUser(app, "y") || id.DeriveUser(app, "x") == id.DeriveUser(other, "x") {

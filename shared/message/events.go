@@ -7,33 +7,46 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 )
 
-// Event is what the server starts on a socket.
-type Event struct {
-	// Event is "message", "messages" or "typing".
-	Event string `json:"event"`
-	// Message is the one of a "message" event.
-	Message *Message `json:"message,omitempty"`
-	// Items are the messages of a "messages" event, in order.
-	Items []Message `json:"items,omitzero"`
-	// V is the user's version. A client moves its own by one; anything else sends it to sync. In a "messages" event
-	// it counts only when More is false.
-	V int64 `json:"v"`
-	// More says that the next window of a resume follows the acknowledgement of this one's last message.
-	More bool `json:"more,omitempty"`
-	// Full says that the version which the device named is too old to tell what changed since: all its conversations
-	// have to be checked.
-	Full bool `json:"full,omitempty"`
+// The names of the events that the server starts on a socket.
+const (
+	arrivalEvent = "message"
+	windowEvent  = "messages"
+	typingEvent  = "typing"
+)
+
+// Arrival is the event of one new message: for this user, or from this user and another of its devices.
+type Arrival struct {
+	Event   string  `json:"event" enum:"message" doc:"Which event it is." example:"message"`
+	Message Message `json:"message" doc:"The message."`
+	V       int64   `json:"v" doc:"The user's version after this message. A client moves its own by one; anything else sends it to sync." example:"42"`
+}
+
+// Window is the event of messages that a device has missed.
+type Window struct {
+	Event string    `json:"event" enum:"messages" doc:"Which event it is." example:"messages"`
+	Items []Message `json:"items" nullable:"false" maxItems:"100" doc:"The messages, in the order of each conversation."`
+	V     int64     `json:"v" doc:"The user's version, to be taken over only where more is absent." example:"42"`
+	More  bool      `json:"more,omitempty" doc:"The next window follows the acknowledgement of this one's last message."`
+	Full  bool      `json:"full,omitempty" doc:"The version named at connect was too old to tell what changed since: check all conversations."`
 }
 
 // Typing is the event that another user is writing.
 type Typing struct {
-	Event          string          `json:"event"`
-	From           id.User         `json:"from"`
-	ConversationID id.Conversation `json:"conversation_id"`
+	Event          string          `json:"event" enum:"typing" doc:"Which event it is." example:"typing"`
+	From           id.User         `json:"from" doc:"The user who is writing." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation with that user." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+}
+
+// NewTyping returns the event that a user is writing in a conversation.
+func NewTyping(from id.User, conversation id.Conversation) Typing {
+	return Typing{Event: typingEvent, From: from, ConversationID: conversation}
 }
 
 // Encode returns the event's JSON.
-func (e Event) Encode() []byte { return encode(e) }
+func (a Arrival) Encode() []byte { return encode(a) }
+
+// Encode returns the event's JSON.
+func (w Window) Encode() []byte { return encode(w) }
 
 // Encode returns the event's JSON.
 func (t Typing) Encode() []byte { return encode(t) }

@@ -18,21 +18,21 @@ type sendFrame struct {
 
 type markFrame struct {
 	socket.Frame
-	ConversationID id.Conversation `json:"conversation_id" minLength:"1" maxLength:"64"`
-	Seq            int64           `json:"seq" minimum:"1"`
+	ConversationID id.Conversation `json:"conversation_id" minLength:"1" maxLength:"64" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Seq            int64           `json:"seq" minimum:"1" doc:"The sequence up to which it counts." example:"7"`
 }
 
 type historyFrame struct {
 	socket.Frame
-	ConversationID id.Conversation `json:"conversation_id" minLength:"1" maxLength:"64"`
-	Order          Order           `json:"order,omitempty" enum:"asc,desc"`
-	Limit          int             `json:"limit,omitempty" minimum:"1" maximum:"100"`
-	Cursor         string          `json:"cursor,omitempty" maxLength:"512"`
+	ConversationID id.Conversation `json:"conversation_id" minLength:"1" maxLength:"64" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Order          Order           `json:"order,omitempty" enum:"asc,desc" doc:"asc begins with the oldest message, desc with the newest; asc where absent." example:"desc"`
+	Limit          int             `json:"limit,omitempty" minimum:"1" maximum:"100" doc:"How many items the page has at most; 50 where absent." example:"20"`
+	Cursor         string          `json:"cursor,omitempty" maxLength:"512" doc:"next_cursor of the page before; nothing for the first."`
 }
 
 type syncFrame struct {
 	socket.Frame
-	V int64 `json:"v" minimum:"0"`
+	V int64 `json:"v" minimum:"0" doc:"The version that the device has." example:"41"`
 }
 
 // Windows goes on with the resume of a socket. resume.Service is one.
@@ -47,23 +47,33 @@ const defaultLimit = 50
 // Frames adds the socket's actions on messages.
 func Frames(edge *socket.Socket, service *Service, signer cursor.Signer, windows Windows) {
 	r := routes{Service: service, signer: signer}
-	socket.Register(edge, "send", authz.MessagesSend, func(ctx context.Context, caller socket.Caller, in *sendFrame) (any, error) {
+	socket.Register(edge, socket.Action{
+		Name: "send", Permission: authz.MessagesSend, Summary: "Send a message.",
+	}, func(ctx context.Context, caller socket.Caller, in *sendFrame) (Stored, error) {
 		return r.store(ctx, caller.Caller, caller.Socket.Connection, in.Content)
 	})
-	socket.Register(edge, "ack", authz.MessagesMark, func(ctx context.Context, caller socket.Caller, in *markFrame) (any, error) {
+	socket.Register(edge, socket.Action{
+		Name: "ack", Permission: authz.MessagesMark, Summary: "Acknowledge everything up to a sequence.",
+	}, func(ctx context.Context, caller socket.Caller, in *markFrame) (Marks, error) {
 		marks, err := r.Acknowledge(ctx, caller.App, caller.User, in.ConversationID, in.Seq)
 		if err != nil {
-			return nil, err
+			return Marks{}, err
 		}
 		return marks, windows.Acknowledged(ctx, caller.Socket, in.ConversationID, in.Seq)
 	})
-	socket.Register(edge, "read", authz.MessagesMark, func(ctx context.Context, caller socket.Caller, in *markFrame) (any, error) {
+	socket.Register(edge, socket.Action{
+		Name: "read", Permission: authz.MessagesMark, Summary: "Mark everything up to a sequence read.",
+	}, func(ctx context.Context, caller socket.Caller, in *markFrame) (Marks, error) {
 		return r.MarkRead(ctx, caller.App, caller.User, in.ConversationID, in.Seq)
 	})
-	socket.Register(edge, "history", authz.MessagesRead, func(ctx context.Context, caller socket.Caller, in *historyFrame) (any, error) {
+	socket.Register(edge, socket.Action{
+		Name: "history", Permission: authz.MessagesRead, Summary: "Page through a conversation.",
+	}, func(ctx context.Context, caller socket.Caller, in *historyFrame) (api.Page[Message], error) {
 		return r.historyFrame(ctx, caller.Caller, in)
 	})
-	socket.Register(edge, "sync", authz.MessagesRead, func(ctx context.Context, caller socket.Caller, in *syncFrame) (any, error) {
+	socket.Register(edge, socket.Action{
+		Name: "sync", Permission: authz.MessagesRead, Summary: "Ask what has changed since a version.",
+	}, func(ctx context.Context, caller socket.Caller, in *syncFrame) (Changes, error) {
 		return r.Sync(ctx, caller.App, caller.User, in.V)
 	})
 }

@@ -10,9 +10,9 @@ import (
 
 // Marks is where a user stands in a conversation.
 type Marks struct {
-	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID."`
-	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark after this call."`
-	ReadSeq        int64           `json:"read_seq" doc:"The read mark after this call."`
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark after this call." example:"7"`
+	ReadSeq        int64           `json:"read_seq" doc:"The read mark after this call." example:"7"`
 	Unread         *int64          `json:"unread,omitempty" doc:"Messages from the other user beyond the read mark; only after marking read."`
 }
 

@@ -80,12 +80,12 @@ type Message struct {
 	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation it belongs to." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	Seq            int64           `json:"seq" doc:"Its number in the conversation, from 1 without gaps." example:"1"`
 	MessageID      string          `json:"message_id" doc:"Its ID within the app." example:"m_4oKyQ1F8aXbT0mJ2cLw7Zr_1"`
-	From           id.User         `json:"from" doc:"The sender's user ID."`
-	To             id.User         `json:"to" doc:"The receiver's user ID."`
+	From           id.User         `json:"from" doc:"The sender's user ID." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	To             id.User         `json:"to" doc:"The receiver's user ID." example:"u_7Zr2cLw0mJaXbT4oKyQ1F8"`
 	Type           string          `json:"type" doc:"What the message is." example:"text"`
 	Message        string          `json:"message" doc:"The text." example:"Hello!"`
-	ClientID       string          `json:"client_id,omitempty" doc:"The sender's own ID of the message."`
-	SentAt         time.Time       `json:"sent_at" doc:"When it was stored."`
+	ClientID       string          `json:"client_id,omitempty" doc:"The sender's own ID of the message." example:"c-1"`
+	SentAt         time.Time       `json:"sent_at" doc:"When it was stored." example:"2026-11-21T23:11:22.143Z"`
 }
 
 // ID returns the message ID of the entry: conversation and sequence in one text.

@@ -36,10 +36,10 @@ type start struct {
 // the device named, or NoVersion.
 //
 // A device that named a version gets, of every conversation that changed since, at least what came after it. A device that named none, or one too old to tell, gets what lies beyond the user's marks.
-func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Event, *Progress, error) {
+func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Window, *Progress, error) {
 	_, version, complete, err := s.changedSince(ctx, app, user, since, true)
 	if err != nil {
-		return Event{}, nil, err
+		return Window{}, nil, err
 	}
 	full := since != NoVersion && !complete
 	if full {
@@ -51,13 +51,13 @@ func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int
 }
 
 // Next returns the window behind the progress and the progress after it; nil where the window is the last.
-func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Event, *Progress, error) {
+func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Window, *Progress, error) {
 	window := windowBuilder{service: s, progress: progress, items: []Message{}}
 	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, app, from) })
 	if err != nil {
-		return Event{}, nil, err
+		return Window{}, nil, err
 	}
-	event := Event{Event: "messages", Items: window.items, V: progress.Version, More: window.full, Full: full}
+	event := Window{Event: windowEvent, Items: window.items, V: progress.Version, More: window.full, Full: full}
 	if !window.full {
 		return event, nil, nil
 	}

@@ -23,10 +23,10 @@ type Content struct {
 
 // Stored is the answer to a send.
 type Stored struct {
-	MessageID      string          `json:"message_id" doc:"The message's ID."`
-	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation."`
-	Seq            int64           `json:"seq" doc:"The message's number in the conversation."`
-	SentAt         time.Time       `json:"sent_at" doc:"When it was stored."`
+	MessageID      string          `json:"message_id" doc:"The message's ID." example:"m_4oKyQ1F8aXbT0mJ2cLw7Zr_1"`
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Seq            int64           `json:"seq" doc:"The message's number in the conversation." example:"1"`
+	SentAt         time.Time       `json:"sent_at" doc:"When it was stored." example:"2026-11-21T23:11:22.143Z"`
 	V              int64           `json:"v,omitempty" doc:"The sender's version, where the sender has other devices."`
 }
 

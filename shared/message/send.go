@@ -85,7 +85,7 @@ func (d *Draft) check() error {
 // and pushes to both. The sender's record is read only now, after the append: a device that attaches later resumes over
 // the entry, one that attached earlier is seen.
 func (s *Service) announce(ctx context.Context, entry Entry, message Message, connection string) (senderVersion int64, err error) {
-	frame := func(version int64) []byte { return Event{Event: "message", Message: &message, V: version}.Encode() }
+	frame := func(version int64) []byte { return Arrival{Event: arrivalEvent, Message: message, V: version}.Encode() }
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		_, err := s.Devices.Notify(ctx, entry.App, entry.Recipient, entry.Conversation, entry.Sequence, "", frame)

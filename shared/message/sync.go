@@ -11,21 +11,16 @@ import (
 
 // Changes answers what has happened since a version.
 type Changes struct {
-	// V is the user's version now.
-	V int64 `json:"v"`
-	// Changed are the conversations that changed, by ID. A client reads on from what it has of each.
-	Changed []Change `json:"changed,omitzero"`
-	// Full says that the version is too old to tell: all conversations have to be checked.
-	Full bool `json:"full,omitempty"`
+	V       int64    `json:"v" doc:"The user's version now." example:"42"`
+	Changed []Change `json:"changed,omitzero" nullable:"false" doc:"The conversations that changed, by ID. A client reads on from what it has of each."`
+	Full    bool     `json:"full,omitempty" doc:"The version is too old to tell: check all conversations."`
 }
 
 // Change is a conversation that has changed.
 type Change struct {
-	ConversationID id.Conversation `json:"conversation_id"`
-	// Seq is its last sequence.
-	Seq int64 `json:"seq"`
-	// Last is its last message; absent where the answer has no more room for it.
-	Last *Message `json:"last,omitempty"`
+	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Seq            int64           `json:"seq" doc:"Its last sequence." example:"7"`
+	Last           *Message        `json:"last,omitempty" doc:"Its last message; absent where the answer has no more room for it."`
 }
 
 // Sync returns what has changed for the user since the version: half a read unit, and half a unit for each

@@ -5,8 +5,8 @@ package session
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -35,6 +35,7 @@ type Authorizer struct {
 	Credentials Tickets
 	Apps        app.Store
 	Sockets     connection.Store
+	Log         api.Log
 }
 
 // request is an authorizer event with its names in lower case.
@@ -46,15 +47,19 @@ type request struct {
 // Authorize answers a REQUEST authorizer event of $connect. A refusal is a Deny, never an error: errors are answered
 // with 500. The reason is logged; a handshake has no way to tell it.
 func (a *Authorizer) Authorize(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+	started := time.Now()
 	asked := request{headers: lower(event.Headers), query: event.QueryStringParameters}
 	caller, err := a.admit(ctx, asked)
+	var refusal *fault.Error
+	if err != nil {
+		refusal = fault.Of(err)
+	}
+	a.Log.Request(ctx, event.RequestContext.RequestID, "authorize", refusal, time.Since(started))
 	if err == nil {
 		answer := policy("Allow", event.MethodArn, string(caller.User))
 		answer.Context = socket.Context(caller, api.Language(asked.headers["accept-language"]))
 		return answer, nil
 	}
-	refusal := fault.Of(err)
-	slog.WarnContext(ctx, "refused", "request_id", event.RequestContext.RequestID, "what", "socket $connect", "code", refusal.Code, "cause", refusal.Cause)
 	if refusal.Code == fault.Internal || refusal.Code == fault.Unavailable {
 		return events.APIGatewayCustomAuthorizerResponse{}, err
 	}

@@ -17,23 +17,23 @@ type pingFrame struct{ socket.Frame }
 
 type authFrame struct {
 	socket.Frame
-	Token string `json:"token" minLength:"1" maxLength:"2048"`
+	Token string `json:"token" minLength:"1" maxLength:"2048" doc:"A new user token of the same user and device." example:"your.user.token"`
 }
 
 type typingFrame struct {
 	socket.Frame
-	To string `json:"to" minLength:"1" maxLength:"64"`
+	To string `json:"to" minLength:"1" maxLength:"64" doc:"The other user: a user ID or a username." example:"bob"`
 }
 
 // versionResult answers a ping.
 type versionResult struct {
-	V int64 `json:"v"`
+	V int64 `json:"v" doc:"The user's version now." example:"42"`
 }
 
 // authResult answers an auth frame.
 type authResult struct {
-	V         int64     `json:"v"`
-	ExpiresAt time.Time `json:"expires_at"`
+	V         int64     `json:"v" doc:"The user's version now." example:"42"`
+	ExpiresAt time.Time `json:"expires_at" doc:"When the new token ends." example:"2026-11-21T23:11:22Z"`
 }
 
 // emptyResult answers what has no result.
@@ -48,9 +48,17 @@ type Users interface {
 // Frames adds the actions that keep a socket, and typing.
 func Frames(edge *socket.Socket, connections *connection.Service, credentials Tickets, users Users) {
 	keeper := keeper{connections: connections, credentials: credentials, users: users}
-	socket.Register(edge, "ping", authz.SocketConnect, keeper.ping)
-	socket.RegisterRenewal(edge, "auth", authz.SocketConnect, keeper.auth)
-	socket.Register(edge, "typing", authz.MessagesSend, keeper.typing)
+	socket.Register(edge, socket.Action{
+		Name: "ping", Permission: authz.SocketConnect, Summary: "Keep the socket, and learn the current version.",
+	}, keeper.ping)
+	socket.Register(edge, socket.Action{
+		Name: "auth", Permission: authz.SocketConnect, Renewal: true,
+		Summary: "Give the socket a new token of the same user and device.",
+	}, keeper.auth)
+	socket.Register(edge, socket.Action{
+		Name: "typing", Permission: authz.MessagesSend,
+		Summary: "Tell another user's devices that this user is writing.",
+	}, keeper.typing)
 }
 
 type keeper struct {
@@ -59,7 +67,7 @@ type keeper struct {
 	users       Users
 }
 
-func (k keeper) ping(ctx context.Context, caller socket.Caller, _ *pingFrame) (any, error) {
+func (k keeper) ping(ctx context.Context, caller socket.Caller, _ *pingFrame) (versionResult, error) {
 	record, err := k.connections.Keep(ctx, caller.Socket)
 	return versionResult{V: record.Version}, replaced(err)
 }
@@ -73,14 +81,14 @@ func replaced(err error) error {
 }
 
 // auth gives the socket the rights of a new token of the same user and device.
-func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (any, error) {
+func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (authResult, error) {
 	fresh, err := k.credentials.Token(ctx, in.Token, authz.Actor{})
 	if err != nil {
-		return nil, badToken(err)
+		return authResult{}, badToken(err)
 	}
 	device := connection.DeviceName(fresh.Device, caller.Socket.Connection)
 	if fresh.App != caller.App || fresh.User != caller.User || device != caller.Socket.Device {
-		return nil, fault.New(fault.NotYourself)
+		return authResult{}, fault.New(fault.NotYourself)
 	}
 	renewed := caller.Socket
 	renewed.Key, renewed.Epoch, renewed.ExpiresAt = fresh.Key, fresh.Epoch, fresh.ExpiresAt
@@ -97,14 +105,14 @@ func badToken(err error) error {
 	return err
 }
 
-func (k keeper) typing(ctx context.Context, caller socket.Caller, in *typingFrame) (any, error) {
+func (k keeper) typing(ctx context.Context, caller socket.Caller, in *typingFrame) (emptyResult, error) {
 	to, err := k.users.Resolve(ctx, caller.App, in.To, "to")
 	if err != nil {
-		return nil, err
+		return emptyResult{}, err
 	}
 	if to == caller.User {
-		return nil, fault.Invalid(fault.Field{Name: "to", Code: fault.RecipientIsSender})
+		return emptyResult{}, fault.Invalid(fault.Field{Name: "to", Code: fault.RecipientIsSender})
 	}
-	event := message.Typing{Event: "typing", From: caller.User, ConversationID: id.Pair(caller.App, caller.User, to)}
+	event := message.NewTyping(caller.User, id.Pair(caller.App, caller.User, to))
 	return emptyResult{}, k.connections.Signal(ctx, caller.App, to, event.Encode())
 }

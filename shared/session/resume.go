@@ -54,8 +54,8 @@ type Rights interface {
 
 // Messages makes the windows of a resume. message.Service is one.
 type Messages interface {
-	Begin(ctx context.Context, app id.App, user id.User, since int64) (message.Event, *message.Progress, error)
-	Next(ctx context.Context, app id.App, user id.User, progress message.Progress) (message.Event, *message.Progress, error)
+	Begin(ctx context.Context, app id.App, user id.User, since int64) (message.Window, *message.Progress, error)
+	Next(ctx context.Context, app id.App, user id.User, progress message.Progress) (message.Window, *message.Progress, error)
 }
 
 // Resumer sends a socket what its device has missed, window by window.
@@ -92,6 +92,9 @@ func (r *Resumer) Resume(ctx context.Context, request ResumeRequest) error {
 		return fmt.Errorf("make the first window: %w", err)
 	}
 	standing, err := r.Connections.Store.Socket(ctx, opened.App, opened.User, opened.Connection)
+	if errors.Is(err, connection.ErrNotFound) {
+		return nil // it has been cut
+	}
 	if err != nil {
 		return fmt.Errorf("read the socket: %w", err)
 	}

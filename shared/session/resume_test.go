@@ -89,10 +89,10 @@ func (s *stage) open(connectionID string, since int64) connection.Socket {
 }
 
 // windows returns what was posted to the connection.
-func (s *stage) windows(connectionID string) []message.Event {
-	var events []message.Event
+func (s *stage) windows(connectionID string) []message.Window {
+	var events []message.Window
 	for _, frame := range s.poster.Frames(connectionID) {
-		var event message.Event
+		var event message.Window
 		storetest.OK(s.t, "decode a frame", json.Unmarshal(frame, &event))
 		events = append(events, event)
 	}
@@ -100,7 +100,7 @@ func (s *stage) windows(connectionID string) []message.Event {
 }
 
 // acknowledge acknowledges the last message of the window.
-func (s *stage) acknowledge(socket connection.Socket, window message.Event) {
+func (s *stage) acknowledge(socket connection.Socket, window message.Window) {
 	last := window.Items[len(window.Items)-1]
 	storetest.OK(s.t, "acknowledge", s.resumer.Acknowledged(context.Background(), socket, last.ConversationID, last.Seq))
 }

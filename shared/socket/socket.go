@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 	"time"
 
@@ -38,7 +39,18 @@ const maxAnswerBytes = 128 << 10
 // Frame has the members of every frame. Inputs of actions embed it.
 type Frame struct {
 	Action string `json:"action" doc:"What to do."`
-	ID     string `json:"id,omitempty" maxLength:"64" doc:"Comes back in the answer."`
+	ID     string `json:"id,omitempty" maxLength:"64" doc:"Comes back in the answer." example:"c1"`
+}
+
+// Answer has the members of every answer; a result's stand beside them.
+type Answer struct {
+	ID string `json:"id,omitempty" doc:"The frame's id; absent where it had none." example:"c1"`
+}
+
+// Refusal is the answer to a frame that is refused.
+type Refusal struct {
+	Answer
+	Error *api.Problem `json:"error" doc:"What is wrong; docs/errors.md lists the codes."`
 }
 
 // Caller is the end user behind a frame, checked, and the socket that it came over.
@@ -72,11 +84,29 @@ type Socket struct {
 	actions       map[string]action
 }
 
+// Action declares what a frame may ask for.
+type Action struct {
+	// Name is the frame's "action".
+	Name string
+	// Summary describes it in AsyncAPI.
+	Summary string
+	// Permission is what the caller needs.
+	Permission authz.Permission
+	// Renewal marks the action by which a socket whose rights have run out gets new ones: only its connection is
+	// known, not that its user may still do anything.
+	Renewal bool
+}
+
+// Description is an action with the types that describe its frame and the result in its answer.
+type Description struct {
+	Action
+	Frame, Result reflect.Type
+}
+
 // action is a registered action.
 type action struct {
-	permission authz.Permission
-	expired    bool
-	handle     func(ctx context.Context, caller Caller, frame []byte) (any, error)
+	Description
+	handle func(ctx context.Context, caller Caller, frame []byte) (any, error)
 }
 
 // New returns an edge without actions.
@@ -84,34 +114,28 @@ func New(authenticator Authenticator, sockets Sockets, log api.Log) *Socket {
 	return &Socket{authenticator: authenticator, sockets: sockets, log: log, actions: map[string]action{}}
 }
 
-// Register adds an action. I is its frame, with Frame embedded; the result's JSON has to be an object.
-func Register[I any](s *Socket, name string, permission authz.Permission, handle func(ctx context.Context, caller Caller, frame *I) (any, error)) {
+// Register adds an action. I is its frame, with Frame embedded; O the result, whose JSON has to be an object.
+func Register[I, O any](s *Socket, declared Action, handle func(ctx context.Context, caller Caller, frame *I) (O, error)) {
 	decoder := input.NewDecoder[I]()
-	s.actions[name] = action{permission: permission, handle: func(ctx context.Context, caller Caller, frame []byte) (any, error) {
-		decoded, err := decoder.Decode(frame)
-		if err != nil {
-			return nil, err
-		}
-		return handle(ctx, caller, &decoded)
-	}}
-}
-
-// RegisterRenewal adds the action by which a socket whose rights have run out gets new ones: only its connection is
-// known, not that its user may still do anything.
-func RegisterRenewal[I any](s *Socket, name string, permission authz.Permission, handle func(ctx context.Context, caller Caller, frame *I) (any, error)) {
-	Register(s, name, permission, handle)
-	renewal := s.actions[name]
-	renewal.expired = true
-	s.actions[name] = renewal
-}
-
-// Actions returns the permission of each action.
-func (s *Socket) Actions() map[string]authz.Permission {
-	permissions := map[string]authz.Permission{}
-	for name, action := range s.actions {
-		permissions[name] = action.permission
+	s.actions[declared.Name] = action{
+		Description: Description{Action: declared, Frame: reflect.TypeFor[I](), Result: reflect.TypeFor[O]()},
+		handle: func(ctx context.Context, caller Caller, frame []byte) (any, error) {
+			decoded, err := decoder.Decode(frame)
+			if err != nil {
+				return nil, err
+			}
+			return handle(ctx, caller, &decoded)
+		},
 	}
-	return permissions
+}
+
+// Actions returns what there is, by name.
+func (s *Socket) Actions() map[string]Description {
+	described := map[string]Description{}
+	for name, action := range s.actions {
+		described[name] = action.Description
+	}
+	return described
 }
 
 // Message answers a MESSAGE event. What was wrong with the frame is posted; the event itself always succeeds.
@@ -157,7 +181,7 @@ func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProx
 	if known {
 		name = members["action"]
 	}
-	caller, err := s.caller(ctx, event, known && chosen.expired)
+	caller, err := s.caller(ctx, event, known && chosen.Renewal)
 	switch {
 	case err != nil:
 		return name, answerID, nil, err
@@ -168,7 +192,7 @@ func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProx
 	case !known:
 		return name, answerID, nil, fault.New(fault.ActionUnknown)
 	}
-	if err := caller.Require(chosen.permission); err != nil {
+	if err := caller.Require(chosen.Permission); err != nil {
 		return name, answerID, nil, err
 	}
 	result, err = chosen.handle(ctx, caller, []byte(event.Body))
@@ -223,14 +247,9 @@ func frameFault(malformed error) error {
 func (s *Socket) answer(language fault.Language, answerID, requestID string, result any, err error) ([]byte, *fault.Error) {
 	if err != nil {
 		refusal := fault.Of(err)
-		return encode(struct {
-			ID    string       `json:"id,omitempty"`
-			Error *api.Problem `json:"error"`
-		}{answerID, api.NewProblem(refusal, language, requestID)}), refusal
+		return encode(Refusal{Answer: Answer{ID: answerID}, Error: api.NewProblem(refusal, language, requestID)}), refusal
 	}
-	head := bytes.TrimSuffix(encode(struct {
-		ID string `json:"id,omitempty"`
-	}{answerID}), []byte("}"))
+	head := bytes.TrimSuffix(encode(Answer{ID: answerID}), []byte("}"))
 	body := bytes.TrimPrefix(encode(result), []byte("{"))
 	if len(head) > 1 && len(body) > 1 {
 		head = append(head, ',')

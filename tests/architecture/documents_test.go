@@ -92,8 +92,8 @@ func askedPermissions(t *testing.T) map[string]authz.Permission {
 	for key, operation := range e.operations() {
 		asked[key] = permission(operation)
 	}
-	for action, permission := range e.socket.Actions() {
-		asked[socketPrefix+action] = permission
+	for name, action := range e.socket.Actions() {
+		asked[socketPrefix+name] = action.Permission
 	}
 	return asked
 }

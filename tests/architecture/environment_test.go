@@ -14,7 +14,7 @@ import (
 var lambdaSets = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 // shared by all functions, in Globals: a function need not read them.
-var globalVariables = []string{"LOG_SAMPLE_RATE", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+var globalVariables = []string{"LOG_SAMPLE_RATE", "METRICS", "METRICS_NAMESPACE", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
 	"AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_LAMBDA"}
 
 func TestFunctionsHaveTheVariablesThatTheyRead(t *testing.T) {

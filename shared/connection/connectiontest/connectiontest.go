@@ -67,7 +67,7 @@ func (s *Store) Note(_ context.Context, app id.App, user id.User, conversation i
 
 // Trim implements connection.Store.
 func (s *Store) Trim(_ context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error {
-	s.change(app, user, func(r *connection.Record) bool {
+	_, _ = s.change(app, user, func(r *connection.Record) bool {
 		if r.Version != version {
 			return false
 		}
@@ -131,7 +131,7 @@ func (s *Store) Renew(_ context.Context, socket connection.Socket, lease, expire
 
 // Detach implements connection.Store.
 func (s *Store) Detach(_ context.Context, app id.App, user id.User, device, connectionID string) error {
-	s.change(app, user, func(r *connection.Record) bool {
+	_, _ = s.change(app, user, func(r *connection.Record) bool {
 		entry, known := r.Devices[device]
 		if !known || entry.Connection != connectionID {
 			return false

@@ -52,7 +52,7 @@ func serve(ctx context.Context, o order, event json.RawMessage) (any, error) {
 	case "cors":
 		return map[string]any{"statusCode": 200, "headers": map[string]any{"access-control-allow-origin": "https://evil.example", "x-n": 3}}, nil
 	}
-	fmt.Sscan(o.Query["ms"], &o.MS)
+	_, _ = fmt.Sscan(o.Query["ms"], &o.MS) // 0 where it is no number
 	return do(ctx, o, event)
 }
 
