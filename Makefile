@@ -55,6 +55,12 @@ bootstrap-key: ## Make the first app and API key on AWS (STACK=tokenim ORIGINS=h
 	eval "$$(aws configure export-credentials --format env)"
 	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -origins "$(ORIGINS)"
 
+drill: tools ## Rehearse the loss and the restore of all tables
+	@go run ./local/drill
+
+second-engine: go-version ## Run the store suites on DynamoDB Local (Java, Maven, Linux)
+	@bash tests/second-engine.sh
+
 redrive: ## Run background work that failed for good again, from the dead letters (STACK=tokenim)
 	@output() { aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }
 	queue=$$(output ResumeDeadLettersUrl) function=$$(output ResumeFunctionName)
@@ -100,4 +106,4 @@ $(MINISTACK): local/deploy/requirements.txt
 	.tools/ministack/bin/pip install --quiet --disable-pip-version-check -r local/deploy/requirements.txt
 	touch $@
 
-.PHONY: help run test deploy-local undeploy-local test-deployed test-sam redrive lint sam-build bench docs bootstrap-key clean tools go-version
+.PHONY: help run test deploy-local undeploy-local test-deployed test-sam drill second-engine redrive lint sam-build bench docs bootstrap-key clean tools go-version

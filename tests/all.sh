@@ -25,6 +25,12 @@ bash tests/lint/lint.sh
 step "unit, store, property, architecture and runner tests, with the race detector"
 go test -race -timeout 10m ./...
 
+step "the store suites on a second engine"
+bash tests/second-engine.sh
+
+step "the drill: export, loss, restore, check"
+go run ./local/drill
+
 step "fuzzing, briefly"
 bash tests/fuzz.sh 5s
 

@@ -7,9 +7,12 @@
 package enginetest
 
 import (
+	"crypto/rand"
+	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/local/engine"
@@ -35,9 +38,15 @@ func Start(t testing.TB) (client *dynamodb.Client, tables map[string]string) {
 	return client, tpl.TableVariables()
 }
 
+// endpointVariable names a running engine to use in place of one's own: DynamoDB Local, by tests/second-engine.sh.
+const endpointVariable = "TOKENIM_DYNAMODB_ENDPOINT"
+
 // Empty is Start without tables.
 func Empty(t testing.TB) *dynamodb.Client {
 	t.Helper()
+	if endpoint := os.Getenv(endpointVariable); endpoint != "" {
+		return fresh(endpoint)
+	}
 	binary, err := engine.Binary()
 	if err != nil {
 		t.Fatal(err)
@@ -48,4 +57,12 @@ func Empty(t testing.TB) *dynamodb.Client {
 	}
 	t.Cleanup(e.Close)
 	return engine.Client(e.Endpoint())
+}
+
+// fresh returns a client with credentials of its own: DynamoDB Local keeps a database for each access key, so each test
+// begins with none of another's tables. Access keys are letters and digits.
+func fresh(endpoint string) *dynamodb.Client {
+	options := engine.Client(endpoint).Options()
+	options.Credentials = credentials.NewStaticCredentialsProvider(rand.Text(), "local", "")
+	return dynamodb.New(options)
 }

@@ -1,0 +1,302 @@
+package check_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/tokenim/tokenim/local/bootstrap"
+	"github.com/tokenim/tokenim/local/drill/backup"
+	"github.com/tokenim/tokenim/local/drill/check"
+	"github.com/tokenim/tokenim/local/engine/enginetest"
+	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/connection/connectiondb"
+	"github.com/tokenim/tokenim/shared/connection/connectiontest"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/seal"
+	"github.com/tokenim/tokenim/shared/seal/sealdb"
+	"github.com/tokenim/tokenim/shared/table"
+	"github.com/tokenim/tokenim/shared/table/storetest"
+	"github.com/tokenim/tokenim/shared/user"
+	"github.com/tokenim/tokenim/shared/user/userdb"
+)
+
+// items are tables in memory, for tests to damage.
+type items map[string][]table.Item
+
+func (i items) Items(_ context.Context, name string) iter.Seq2[table.Item, error] {
+	return func(yield func(table.Item, error) bool) {
+		for _, item := range i[name] {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// clone copies the tables and their items, but not the values, which damage replaces.
+func (i items) clone() items {
+	copied := items{}
+	for name, rows := range i {
+		for _, row := range rows {
+			copied[name] = append(copied[name], maps.Clone(row))
+		}
+	}
+	return copied
+}
+
+// world returns sound tables, written by the stores: an app with two keys, three users, two conversations of 7 and 3
+// entries, marks and a client ID. It returns what unwraps their data key too.
+func world(t *testing.T) (items, seal.Wrapper) {
+	db, tables := enginetest.Start(t)
+	wrapper, err := seal.NewKeyFile([]byte(strings.Repeat("k", 32)))
+	storetest.OK(t, "key file", err)
+	made, err := bootstrap.Make(t.Context(), db, tables["TABLE_KEYS"], nil)
+	storetest.OK(t, "bootstrap", err)
+	secret, err := apikey.Parse(made.APIKey)
+	storetest.OK(t, "parse", err)
+	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"]}
+	_, err = keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(made.App), App: made.App, Name: "second",
+		Scopes: []string{"messages:send"}, CreatedBy: secret.ID, CreatedAt: time.Now()})
+	storetest.OK(t, "create a key", err)
+
+	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: tables["TABLE_USERS"],
+		Routing: connectiondb.Routing(tables["TABLE_CONNECTIONS"])}}
+	messages := &message.Service{
+		Log:     &messagedb.Log{DB: db, Table: tables["TABLE_MESSAGES"]},
+		Claims:  &messagedb.Claims{DB: db, Table: tables["TABLE_SENDS"]},
+		Members: &messagedb.Members{DB: db, Table: tables["TABLE_CONVERSATIONS"]},
+		Users:   users, Clock: clock.System{},
+		Sealer: seal.NewKeyring(&sealdb.Store{DB: db, Table: tables["TABLE_DATA_KEYS"]}, wrapper, clock.System{}),
+		Devices: &connection.Service{Store: &connectiondb.Store{DB: db, Table: tables["TABLE_CONNECTIONS"]},
+			Poster: connectiontest.NewPoster(), Clock: clock.System{}},
+	}
+	talk(t, made.App, users, messages)
+
+	all := items{}
+	for _, name := range backup.Names() {
+		for item, err := range (backup.Tables{DB: db, Physical: physical(tables), PageItems: 2}).Items(t.Context(), name) {
+			storetest.OK(t, "scan", err)
+			all[name] = append(all[name], item)
+		}
+	}
+	slices.SortFunc(all["MESSAGES"], func(a, b table.Item) int { // by conversation's length, then number
+		return strings.Compare(place(a), place(b))
+	})
+	return all, wrapper
+}
+
+// talk has ann, bob and cy write to each other.
+func talk(t *testing.T, app id.App, users *user.Service, messages *message.Service) {
+	ids := map[string]id.User{}
+	for _, name := range []string{"Ann", "bob", "cy"} {
+		registered, err := users.Register(t.Context(), app, name, "")
+		storetest.OK(t, "register", err)
+		ids[name] = registered.ID
+	}
+	var last message.Sent
+	send := func(from, to, clientID string) {
+		var err error
+		last, err = messages.Send(t.Context(), message.Draft{App: app, From: ids[from], To: string(ids[to]), Text: "hello", ClientID: clientID})
+		storetest.OK(t, "send", err)
+	}
+	for range 3 {
+		send("Ann", "bob", "")
+		send("bob", "Ann", "")
+	}
+	send("Ann", "bob", "c#1")
+	_, err := messages.MarkRead(t.Context(), app, ids["bob"], last.Message.ConversationID, 5)
+	storetest.OK(t, "read", err)
+	for range 3 {
+		send("cy", "Ann", "")
+	}
+	_, err = messages.Acknowledge(t.Context(), app, ids["Ann"], last.Message.ConversationID, 2)
+	storetest.OK(t, "acknowledge", err)
+}
+
+func place(item table.Item) string {
+	return fmt.Sprintf("%s %09s", text(item["pk"]), text(item["seq"]))
+}
+
+func text(value types.AttributeValue) string {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	}
+	return ""
+}
+
+func physical(tables map[string]string) map[string]string {
+	names := map[string]string{}
+	for variable, name := range tables {
+		names[strings.TrimPrefix(variable, "TABLE_")] = name
+	}
+	return names
+}
+
+// where returns the index of the first item that the test accepts.
+func where(t *testing.T, rows []table.Item, accept func(table.Item) bool) int {
+	t.Helper()
+	at := slices.IndexFunc(rows, accept)
+	if at < 0 {
+		t.Fatal("the world has no such item")
+	}
+	return at
+}
+
+// drop returns damage that deletes an item.
+func drop(name string, accept func(table.Item) bool) func(*testing.T, items) {
+	return func(t *testing.T, all items) {
+		at := where(t, all[name], accept)
+		all[name] = slices.Delete(all[name], at, at+1)
+	}
+}
+
+// set returns damage that sets an attribute of an item.
+func set(name string, accept func(table.Item) bool, attribute string, value types.AttributeValue) func(*testing.T, items) {
+	return func(t *testing.T, all items) { all[name][where(t, all[name], accept)][attribute] = value }
+}
+
+func whichever(table.Item) bool { return true }
+
+// has accepts an item whose attribute contains the part.
+func has(attribute, part string) func(table.Item) bool {
+	return func(item table.Item) bool { return strings.Contains(text(item[attribute]), part) }
+}
+
+func is(attribute, value string) func(table.Item) bool {
+	return func(item table.Item) bool { return text(item[attribute]) == value }
+}
+
+func both(a, b func(table.Item) bool) func(table.Item) bool {
+	return func(item table.Item) bool { return a(item) && b(item) }
+}
+
+func bytesOf(n int) types.AttributeValue { return &types.AttributeValueMemberB{Value: make([]byte, n)} }
+
+// damages are what can befall tables, each with the kinds that tell of it. Any other kind is a false alarm.
+var damages = map[string]struct {
+	do   func(*testing.T, items)
+	want []check.Kind
+}{
+	"a deleted entry":                 {drop("MESSAGES", is("seq", "4")), []check.Kind{check.Gap}},
+	"a deleted first entry":           {drop("MESSAGES", is("seq", "1")), []check.Kind{check.Gap}},
+	"a cut end of a log":              {drop("MESSAGES", is("seq", "7")), []check.Kind{check.Routing}},
+	"a changed ordinal":               {set("MESSAGES", is("seq", "6"), "lo", table.N(9)), []check.Kind{check.Ordinal}},
+	"an entry under another number":   {set("MESSAGES", is("seq", "7"), "seq", table.N(8)), []check.Kind{check.Gap, check.Sealed}},
+	"a changed ciphertext":            {set("MESSAGES", is("seq", "2"), "sealed", bytesOf(60)), []check.Kind{check.Sealed}},
+	"an entry of another sender":      {swapUsers, []check.Kind{check.Sealed, check.Ordinal}},
+	"an entry to a stranger":          {toStranger, []check.Kind{check.Pair}},
+	"a lost data key":                 {drop("DATA_KEYS", whichever), []check.Kind{check.Sealed, check.Claim}},
+	"a data key that does not unwrap": {set("DATA_KEYS", whichever, "wrapped", bytesOf(60)), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
+	"a hole in the data keys":         {set("DATA_KEYS", whichever, "sk", table.S("0000000002")), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
+	"a lost membership row":           {drop("CONVERSATIONS", is("read", "5")), []check.Kind{check.Member, check.Routing}},
+	"a read mark beyond the end":      {set("CONVERSATIONS", is("read", "5"), "read", table.N(8)), []check.Kind{check.Mark}},
+	"an acknowledgement beyond it":    {set("CONVERSATIONS", is("ack", "2"), "ack", table.N(4)), []check.Kind{check.Mark}},
+	"a changed read ordinal":          {set("CONVERSATIONS", is("read", "5"), "read_ord", table.N(1)), []check.Kind{check.ReadOrdinal}},
+	"another peer":                    {set("CONVERSATIONS", whichever, "peer", table.S("u_0000000000000000000000")), []check.Kind{check.Pair}},
+	"a lost name":                     {drop("USERS", has("pk", "#name#ann")), []check.Kind{check.Name}},
+	"a name of another":               {set("USERS", has("pk", "#name#ann"), "user", table.S("u_0000000000000000000000")), []check.Kind{check.Name}},
+	"a changed username":              {set("USERS", is("username", "Ann"), "username", table.S("eve")), []check.Kind{check.Name}},
+	"a name in another shard":         {set("USERS", has("pk", "#name#ann"), "shard", table.S("app#99")), []check.Kind{check.Name}},
+	"a lost profile": {drop("USERS", is("username", "bob")),
+		[]check.Kind{check.Name, check.Pair, check.Member, check.Routing}},
+	"a lost routing record":   {drop("CONNECTIONS", is("sk", "R")), []check.Kind{check.Routing}},
+	"a version that ran back": {set("CONNECTIONS", is("v", "6"), "v", table.N(5)), []check.Kind{check.Routing}},
+	"a floor above the ring":  {set("CONNECTIONS", is("v", "6"), "f", table.N(6)), []check.Kind{check.Routing}},
+	"a key of a lost maker":   {drop("KEYS", both(is("name", "bootstrap"), has("sk", "key_"))), []check.Kind{check.Key}},
+	"a key's lost app":        {drop("KEYS", is("sk", "app")), []check.Kind{check.Key, check.Name}},
+	"a short hash":            {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable}},
+	"an unknown scope": {set("KEYS", is("name", "second"), "scopes",
+		&types.AttributeValueMemberL{Value: []types.AttributeValue{table.S("everything")}}), []check.Kind{check.Key}},
+	"a client ID ahead of its log":  {set("SENDS", whichever, "from", table.N(99)), []check.Kind{check.Claim}},
+	"an item of another table":      {mix, []check.Kind{check.Unreadable}},
+	"an attribute of another type":  {set("MESSAGES", is("seq", "5"), "lo", table.S("two")), []check.Kind{check.Unreadable, check.Gap}},
+	"a mark where its entry is not": {drop("MESSAGES", is("seq", "5")), []check.Kind{check.Gap}},
+}
+
+// swapUsers turns an entry around.
+func swapUsers(t *testing.T, all items) {
+	row := all["MESSAGES"][where(t, all["MESSAGES"], is("seq", "7"))]
+	row["from"], row["to"] = row["to"], row["from"]
+}
+
+// toStranger changes a receiver to one on the same side of the sender, so that the ordinals still follow.
+func toStranger(t *testing.T, all items) {
+	row := all["MESSAGES"][where(t, all["MESSAGES"], is("seq", "2"))]
+	side := "z"
+	if text(row["to"]) < text(row["from"]) {
+		side = "0"
+	}
+	row["to"] = table.S("u_" + strings.Repeat(side, 22))
+}
+
+// mix puts an item of one table into another.
+func mix(_ *testing.T, all items) { all["SENDS"] = append(all["SENDS"], claimLike(all["USERS"][0])) }
+
+func claimLike(item table.Item) table.Item {
+	item = maps.Clone(item)
+	item["expires"] = table.N(time.Now().Add(time.Hour).Unix())
+	return item
+}
+
+func TestSoundTablesHaveNoProblem(t *testing.T) {
+	all, wrapper := world(t)
+	report, err := check.Run(t.Context(), all, wrapper)
+	storetest.OK(t, "Run", err)
+	if len(report.Problems) != 0 {
+		t.Errorf("problems: %v", report.Problems)
+	}
+	want := check.Report{Apps: 1, APIKeys: 2, DataKeys: 1, Users: 3, Conversations: 2, Entries: 10, Members: 4, Claims: 1}
+	if got := report.String(); got != want.String() {
+		t.Errorf("report: %s; want %s", got, &want)
+	}
+}
+
+func TestDamageIsFound(t *testing.T) {
+	all, wrapper := world(t)
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			damaged := all.clone()
+			damage.do(t, damaged)
+			report, err := check.Run(t.Context(), damaged, wrapper)
+			storetest.OK(t, "Run", err)
+			for _, kind := range damage.want {
+				if report.Of(kind) == 0 {
+					t.Errorf("no problem of kind %q among %v", kind, report.Problems)
+				}
+			}
+			for _, problem := range report.Problems {
+				if !slices.Contains(damage.want, problem.Kind) {
+					t.Errorf("false alarm: %s", problem)
+				}
+			}
+		})
+	}
+}
+
+// Tables under another master key are all noise: the check says so instead of failing.
+func TestAnotherMasterKey(t *testing.T) {
+	all, _ := world(t)
+	other, err := seal.NewKeyFile([]byte(strings.Repeat("x", 32)))
+	storetest.OK(t, "key file", err)
+	report, err := check.Run(t.Context(), all, other)
+	storetest.OK(t, "Run", err)
+	if report.Of(check.DataKey) != 1 || report.Of(check.Sealed) != 10 {
+		t.Errorf("report: %s\n%v", report, report.Problems)
+	}
+}

@@ -1,0 +1,149 @@
+package check
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/seal"
+)
+
+// keyStore is a seal.Store of the data keys that were read. A check makes none.
+type keyStore map[id.App]map[uint32]seal.DataKey
+
+var errReadOnly = errors.New("check: nothing is written")
+
+// Latest implements seal.Store.
+func (k keyStore) Latest(_ context.Context, app id.App) (seal.DataKey, error) {
+	if len(k[app]) == 0 {
+		return seal.DataKey{}, seal.ErrNoKey
+	}
+	return k[app][slices.Max(slices.Collect(maps.Keys(k[app])))], nil
+}
+
+// Get implements seal.Store.
+func (k keyStore) Get(_ context.Context, app id.App, number uint32) (seal.DataKey, error) {
+	key, ok := k[app][number]
+	if !ok {
+		return seal.DataKey{}, seal.ErrNoKey
+	}
+	return key, nil
+}
+
+// Create implements seal.Store.
+func (k keyStore) Create(context.Context, id.App, seal.DataKey) error { return errReadOnly }
+
+// AddUses implements seal.Store.
+func (k keyStore) AddUses(context.Context, id.App, uint32, int64) error { return errReadOnly }
+
+type dataKeyRow struct {
+	App       string `dynamodbav:"pk"`
+	Number    string `dynamodbav:"sk"`
+	Wrapped   []byte `dynamodbav:"wrapped"`
+	CreatedAt int64  `dynamodbav:"created_at"`
+}
+
+// readDataKeys reads and unwraps the data keys. One that does not unwrap counts as lost.
+func (c *checker) readDataKeys(ctx context.Context) error {
+	err := each(ctx, c, "DATA_KEYS", func(row dataKeyRow) error {
+		c.report.DataKeys++
+		app := id.App(row.App)
+		number, err := strconv.ParseUint(row.Number, 10, 32)
+		if err != nil || len(row.Number) != 10 || !id.IsApp(row.App) {
+			c.problem(Unreadable, "DATA_KEYS "+row.App+" "+row.Number, "not an app and ten digits")
+			return nil
+		}
+		if c.dataKeys[app] == nil {
+			c.dataKeys[app] = map[uint32]seal.DataKey{}
+		}
+		c.dataKeys[app][uint32(number)] = seal.DataKey{Number: uint32(number), Wrapped: row.Wrapped,
+			CreatedAt: time.UnixMilli(row.CreatedAt)}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for app, keys := range c.dataKeys {
+		if err := c.unwrap(ctx, app, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) unwrap(ctx context.Context, app id.App, keys map[uint32]seal.DataKey) error {
+	expected := uint32(1)
+	for _, number := range slices.Sorted(maps.Keys(keys)) {
+		where := fmt.Sprintf("%s data key %d", app, number)
+		if number != expected {
+			c.problem(DataKey, where, "numbers %d to %d before it are missing", expected, number-1)
+		}
+		expected = number + 1
+		_, err := c.keyring.SecretOf(ctx, app, number, seal.Content)
+		if fault.Is(err, fault.Unavailable) {
+			return fmt.Errorf("%s: %w", where, err) // KMS was busy: that says nothing about the key
+		}
+		if err != nil {
+			c.problem(DataKey, where, "does not unwrap: %v", err)
+			delete(keys, number)
+		}
+	}
+	return nil
+}
+
+type keyRow struct {
+	App       string   `dynamodbav:"pk"`
+	ID        string   `dynamodbav:"sk"`
+	Scopes    []string `dynamodbav:"scopes"`
+	Hash      []byte   `dynamodbav:"hash"`
+	CreatedBy string   `dynamodbav:"created_by"`
+}
+
+// appRow is the sort key of an app's own row.
+const appRow = "app"
+
+// readKeys reads apps and API keys, and checks that every key has its app, known scopes and the key that granted them.
+func (c *checker) readKeys(ctx context.Context) error {
+	var rows []keyRow
+	err := each(ctx, c, "KEYS", func(row keyRow) error {
+		if row.ID == appRow && id.IsApp(row.App) {
+			c.report.Apps++
+			c.apps[id.App(row.App)] = true
+			return nil
+		}
+		c.report.APIKeys++
+		if id.Key(row.ID).App() != id.App(row.App) || len(row.Hash) != sha256.Size {
+			c.problem(Unreadable, "KEYS "+row.App+" "+row.ID, "not a key of the app with a SHA-256")
+			return nil
+		}
+		c.keys[id.Key(row.ID)] = true
+		rows = append(rows, row)
+		return nil
+	})
+	for _, row := range rows {
+		c.checkKey(row)
+	}
+	return err
+}
+
+func (c *checker) checkKey(row keyRow) {
+	if !c.apps[id.App(row.App)] {
+		c.problem(Key, row.ID, "its app has no row")
+	}
+	if row.CreatedBy != "" && !c.keys[id.Key(row.CreatedBy)] {
+		c.problem(Key, row.ID, "the key that made it, %s, is missing", row.CreatedBy)
+	}
+	for _, scope := range row.Scopes {
+		if !slices.Contains(authz.Scopes(), scope) {
+			c.problem(Key, row.ID, "scope %q is unknown", scope)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/seal"
+)
+
+type entryRow struct {
+	Key      string `dynamodbav:"pk"`
+	Sequence int64  `dynamodbav:"seq"`
+	From     string `dynamodbav:"from"`
+	To       string `dynamodbav:"to"`
+	Sealed   []byte `dynamodbav:"sealed"`
+	ToLower  int64  `dynamodbav:"lo"`
+	ToUpper  int64  `dynamodbav:"up"`
+}
+
+// log is what stays in memory of a conversation's log.
+type log struct {
+	lower, upper id.User // the pair's users, by ID
+	last         int64   // the highest sequence
+	entries      []entry // in order once checkLogs has run
+}
+
+// entry is one entry of it: its number, whose it is, and its ordinals.
+type entry struct {
+	sequence         int64
+	forLower         bool
+	toLower, toUpper int64
+}
+
+func (l *log) add(e entry) {
+	l.entries, l.last = append(l.entries, e), max(l.last, e.sequence)
+}
+
+// find returns the entry of the sequence.
+func (l *log) find(sequence int64) (entry, bool) {
+	at, ok := slices.BinarySearchFunc(l.entries, sequence, func(e entry, s int64) int { return cmp.Compare(e.sequence, s) })
+	if !ok {
+		return entry{}, false
+	}
+	return l.entries[at], true
+}
+
+// tail is the highest sequence of the log; 0 for none.
+func (l *log) tail() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.last
+}
+
+// readLogs reads the entries, opens each and keeps what the logs are checked by.
+func (c *checker) readLogs(ctx context.Context) error {
+	return each(ctx, c, "MESSAGES", func(row entryRow) error {
+		c.report.Entries++
+		where := fmt.Sprintf("%s %d", row.Key, row.Sequence)
+		app, conversation, ok := conversationKey(row.Key)
+		if !ok || row.Sequence < 1 {
+			c.problem(Unreadable, "MESSAGES "+where, "not an app, a conversation and a number")
+			return nil
+		}
+		from, to := id.User(row.From), id.User(row.To)
+		if from == to || id.Pair(app, from, to) != conversation {
+			c.problem(Pair, where, "is from %s to %s, whose conversation is another", from, to)
+		}
+		at := place{app, conversation}
+		if c.logs[at] == nil {
+			c.logs[at] = &log{lower: min(from, to), upper: max(from, to)}
+		}
+		c.logs[at].add(entry{sequence: row.Sequence, forLower: to < from, toLower: row.ToLower, toUpper: row.ToUpper})
+		_, err := c.keyring.Open(ctx, app, seal.Place{Conversation: conversation, Sequence: row.Sequence, Sender: from}, row.Sealed)
+		switch {
+		case errors.Is(err, seal.ErrNoKey):
+			c.problem(Sealed, where, "its data key is gone")
+		case errors.Is(err, seal.ErrOpen):
+			c.problem(Sealed, where, "does not open at its place")
+		case err != nil:
+			return fmt.Errorf("open %s: %w", where, err)
+		}
+		return nil
+	})
+}
+
+// conversationKey takes app#conversation apart.
+func conversationKey(key string) (id.App, id.Conversation, bool) {
+	app, conversation, _ := strings.Cut(key, "#")
+	return id.App(app), id.Conversation(conversation), id.IsApp(app) && id.IsConversation(conversation)
+}
+
+// checkLogs counts every log from 1 and follows its ordinals.
+func (c *checker) checkLogs() {
+	c.report.Conversations = len(c.logs)
+	for at, log := range c.logs {
+		slices.SortFunc(log.entries, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
+		where := string(at.app) + " " + string(at.conversation)
+		var last entry
+		for _, entry := range log.entries {
+			c.checkEntry(where, last, entry)
+			last = entry
+		}
+		for _, user := range []id.User{log.lower, log.upper} {
+			who := member{at.app, user}
+			if _, ok := c.profiles[who]; !ok {
+				c.problem(Pair, where, "its user %s is missing", user)
+			}
+			if _, ok := c.rows[rowKey{who, at.conversation}]; !ok {
+				c.problem(Member, where, "its user %s has no row", user)
+			}
+		}
+	}
+}
+
+// checkEntry compares an entry with the one before it. Behind a gap the ordinals are believed, so that one loss is one
+// problem.
+func (c *checker) checkEntry(where string, last, next entry) {
+	if next.sequence != last.sequence+1 {
+		c.problem(Gap, where, "%d to %d are missing", last.sequence+1, next.sequence-1)
+		return
+	}
+	lower, upper := last.toLower, last.toUpper
+	if next.forLower {
+		lower++
+	} else {
+		upper++
+	}
+	if next.toLower != lower || next.toUpper != upper {
+		c.problem(Ordinal, fmt.Sprintf("%s %d", where, next.sequence), "has %d and %d, not %d and %d", next.toLower, next.toUpper, lower, upper)
+	}
+}
+
+type claimRow struct {
+	Key       string `dynamodbav:"pk"`
+	From      int64  `dynamodbav:"from"`
+	KeyNumber uint32 `dynamodbav:"key"`
+	Expires   int64  `dynamodbav:"expires"`
+}
+
+// readClaims checks client-ID records. An expired one counts as none; DynamoDB deletes it within days.
+func (c *checker) readClaims(ctx context.Context) error {
+	return each(ctx, c, "SENDS", func(row claimRow) error {
+		if row.Expires < time.Now().Unix() {
+			return nil
+		}
+		c.report.Claims++
+		parts := strings.SplitN(row.Key, "#", 4) // a client ID may have a # of its own
+		if len(parts) != 4 || !id.IsApp(parts[0]) || !id.IsConversation(parts[1]) || !id.IsUser(parts[2]) {
+			c.problem(Unreadable, "SENDS "+row.Key, "not an app, a conversation, a sender and a client ID")
+			return nil
+		}
+		app := id.App(parts[0])
+		if tail := c.logs[place{app, id.Conversation(parts[1])}].tail(); row.From > tail {
+			c.problem(Claim, row.Key, "was made at %d; the log ends at %d", row.From, tail)
+		}
+		if _, ok := c.profiles[member{app, id.User(parts[2])}]; !ok {
+			c.problem(Claim, row.Key, "its sender is missing")
+		}
+		if _, ok := c.dataKeys[app][row.KeyNumber]; !ok {
+			c.problem(Claim, row.Key, "data key %d of its fingerprint is gone", row.KeyNumber)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,140 @@
+package check
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// membership is a user's row of a conversation.
+type membership struct {
+	Key          string `dynamodbav:"pk"`
+	Conversation string `dynamodbav:"sk"`
+	Peer         string `dynamodbav:"peer"`
+	Acknowledged int64  `dynamodbav:"ack"`
+	Read         int64  `dynamodbav:"read"`
+	ReadOrdinal  int64  `dynamodbav:"read_ord"`
+}
+
+func (c *checker) readMembers(ctx context.Context) error {
+	return each(ctx, c, "CONVERSATIONS", func(row membership) error {
+		c.report.Members++
+		who, ok := userKey(row.Key)
+		if !ok || !id.IsConversation(row.Conversation) {
+			c.problem(Unreadable, "CONVERSATIONS "+row.Key+" "+row.Conversation, "not an app, a user and a conversation")
+			return nil
+		}
+		c.rows[rowKey{who, id.Conversation(row.Conversation)}] = row
+		return nil
+	})
+}
+
+// userKey takes app#user apart.
+func userKey(key string) (member, bool) {
+	app, user, _ := strings.Cut(key, "#")
+	return member{id.App(app), id.User(user)}, id.IsApp(app) && id.IsUser(user)
+}
+
+// checkMembers checks every row against its pair and its log.
+func (c *checker) checkMembers() {
+	for at, row := range c.rows {
+		where := row.Key + " " + row.Conversation
+		peer := member{at.app, id.User(row.Peer)}
+		if id.Pair(at.app, at.user, peer.user) != at.conversation {
+			c.problem(Pair, where, "is not the conversation with %s", row.Peer)
+			continue
+		}
+		if _, ok := c.rows[rowKey{peer, at.conversation}]; !ok {
+			c.problem(Member, where, "the other user, %s, has no row", row.Peer)
+		}
+		if _, ok := c.profiles[at.member]; !ok {
+			c.problem(Member, where, "its user is missing")
+		}
+		c.checkMarks(where, at, row)
+	}
+}
+
+func (c *checker) checkMarks(where string, at rowKey, row membership) {
+	log := c.logs[place{at.app, at.conversation}]
+	if tail := log.tail(); max(row.Acknowledged, row.Read) > tail || min(row.Acknowledged, row.Read) < 0 {
+		c.problem(Mark, where, "acknowledged %d and read %d; the log ends at %d", row.Acknowledged, row.Read, tail)
+		return
+	}
+	ordinal := int64(0)
+	if row.Read > 0 {
+		entry, found := log.find(row.Read)
+		if !found {
+			return // a gap, which has its own problem
+		}
+		if ordinal = entry.toUpper; at.user == log.lower {
+			ordinal = entry.toLower
+		}
+	}
+	if row.ReadOrdinal != ordinal {
+		c.problem(ReadOrdinal, where, "has %d at %d, where the entry says %d", row.ReadOrdinal, row.Read, ordinal)
+	}
+}
+
+// record is an item of the table of connections: a routing record, a socket or a redeemed ticket.
+type record struct {
+	Key     string           `dynamodbav:"pk"`
+	Sort    string           `dynamodbav:"sk"`
+	Version int64            `dynamodbav:"v"`
+	Floor   int64            `dynamodbav:"f"`
+	Ring    map[string]int64 `dynamodbav:"ring"`
+	Devices map[string]any   `dynamodbav:"dev"`
+}
+
+// sequenceUnit is where the sequence begins in a number of the ring, above the version.
+const sequenceUnit = 10_000_000_000
+
+func (c *checker) readConnections(ctx context.Context) error {
+	return each(ctx, c, "CONNECTIONS", func(row record) error {
+		who, ok := userKey(row.Key)
+		switch {
+		case ok && row.Sort == "R":
+			c.records[who] = row
+		case ok && strings.HasPrefix(row.Sort, "C#"):
+			c.report.Sockets++
+		case ok && strings.HasPrefix(row.Sort, "T#"):
+			c.report.Tickets++
+		default:
+			c.problem(Unreadable, "CONNECTIONS "+row.Key+" "+row.Sort, "neither a record nor a socket nor a ticket")
+		}
+		return nil
+	})
+}
+
+// checkRecords gives every user one routing record and checks it against the logs.
+func (c *checker) checkRecords() {
+	for who := range c.profiles {
+		if _, ok := c.records[who]; !ok {
+			c.problem(Routing, string(who.app)+" "+string(who.user), "has no routing record")
+		}
+	}
+	for who, row := range c.records {
+		if _, ok := c.profiles[who]; !ok {
+			c.problem(Routing, row.Key, "its user is missing")
+		}
+		if row.Floor < 0 || row.Floor > row.Version || len(row.Devices) > connection.MaxDevices {
+			c.problem(Routing, row.Key, "floor %d, version %d, %d devices", row.Floor, row.Version, len(row.Devices))
+		}
+		for conversation, both := range row.Ring {
+			c.checkChange(who, row, id.Conversation(conversation), both%sequenceUnit, both/sequenceUnit)
+		}
+	}
+}
+
+func (c *checker) checkChange(who member, row record, conversation id.Conversation, version, sequence int64) {
+	if version <= row.Floor || version > row.Version {
+		c.problem(Routing, row.Key, "%s changed at version %d, outside of %d to %d", conversation, version, row.Floor+1, row.Version)
+	}
+	if _, ok := c.rows[rowKey{who, conversation}]; !ok {
+		c.problem(Routing, row.Key, "%s changed, of which the user has no row", conversation)
+	}
+	if tail := c.logs[place{who.app, conversation}].tail(); sequence > tail {
+		c.problem(Routing, row.Key, "%s changed up to %d; its log ends at %d", conversation, sequence, tail)
+	}
+}
