@@ -61,6 +61,9 @@ drill: tools ## Rehearse the loss and the restore of all tables
 second-engine: go-version ## Run the store suites on DynamoDB Local (Java, Maven, Linux)
 	@bash tests/second-engine.sh
 
+targets: tools $(PYTHON) $(SAM) $(MINISTACK) ## Run every suite on every target and write docs/targets.md
+	@bash tests/targets.sh
+
 redrive: ## Run background work that failed for good again, from the dead letters (STACK=tokenim)
 	@output() { aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }
 	queue=$$(output ResumeDeadLettersUrl) function=$$(output ResumeFunctionName)
@@ -106,4 +109,4 @@ $(MINISTACK): local/deploy/requirements.txt
 	.tools/ministack/bin/pip install --quiet --disable-pip-version-check -r local/deploy/requirements.txt
 	touch $@
 
-.PHONY: help run test deploy-local undeploy-local test-deployed test-sam drill second-engine redrive lint sam-build bench docs bootstrap-key clean tools go-version
+.PHONY: help run test deploy-local undeploy-local test-deployed test-sam drill second-engine targets redrive lint sam-build bench docs bootstrap-key clean tools go-version

@@ -1,13 +1,6 @@
 #!/usr/bin/env bash
 # What a stranger can check of a running installation, by its public API alone: TOKENIM_URL, TOKENIM_WS, TOKENIM_API_KEY.
-# With TOKENIM_DYNAMODB, the address of a laptop runner's tables, a second app is made to be kept apart from the first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if [ -n "${TOKENIM_DYNAMODB:-}" ]; then
-	TOKENIM_OTHER_API_KEY=$(AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
-		AWS_ENDPOINT_URL_DYNAMODB=$TOKENIM_DYNAMODB go run ./local/bootstrapkey -table keys-table)
-	export TOKENIM_OTHER_API_KEY
-fi
-.tools/python/bin/python tests/acceptance/first_steps.py
-.tools/python/bin/python tests/acceptance/live_socket.py
-go test -race -count=1 -timeout 10m -tags conformance ./tests/conformance/...
+bash tests/acceptance.sh
+bash tests/conformance.sh -race

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The conformance suite, against TOKENIM_URL, TOKENIM_WS and TOKENIM_API_KEY; arguments go to `go test`. With
+# TOKENIM_DYNAMODB, the address of a laptop runner's tables, a second app is made to be kept apart from the first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ -n "${TOKENIM_DYNAMODB:-}" ]; then
+	TOKENIM_OTHER_API_KEY=$(AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
+		AWS_ENDPOINT_URL_DYNAMODB=$TOKENIM_DYNAMODB go run ./local/bootstrapkey -table keys-table)
+	export TOKENIM_OTHER_API_KEY
+fi
+go test -count=1 -timeout 10m -tags conformance "$@" ./tests/conformance/...
