@@ -32,7 +32,7 @@ step "the drill: export, loss, restore, check"
 go run ./local/drill
 
 step "fuzzing, briefly"
-bash tests/fuzz.sh 5s
+bash tests/fuzz.sh 10000x
 
 step "conformance and acceptance, on the laptop runner"
 go build -o .local/runner ./local
@@ -45,5 +45,8 @@ step "the same on a stack that CloudFormation made, on an AWS emulator"
 trap 'bash local/deploy/undeploy.sh; rm -rf "$scratch"' EXIT
 bash local/deploy/deploy.sh
 bash local/deploy/test.sh
+
+step "events and HTTP in Lambda's containers, where a Docker engine runs"
+bash local/deploy/sam-local.sh
 
 step "done"
