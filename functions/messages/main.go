@@ -2,7 +2,6 @@
 package main
 
 import (
-	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
 	"github.com/tokenim/tokenim/shared/session"
@@ -19,7 +18,7 @@ func main() {
 	edge := core.API()
 	message.Routes(edge, messages, core.Keyring)
 	frames := socket.New(core.Authenticator, connections, core.Log)
-	windows := &session.Resumer{Connections: connections, Messages: messages, Clock: clock.System{}}
+	windows := &session.Resumer{Connections: connections, Messages: messages}
 	message.Frames(frames, messages, core.Keyring, windows)
 	wire.ServeBoth(edge, frames.Message)
 }

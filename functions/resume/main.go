@@ -4,7 +4,6 @@ package main
 import (
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/wire"
 )
@@ -12,6 +11,6 @@ import (
 func main() {
 	core := wire.NewCore()
 	connections := core.Connections()
-	resumer := &session.Resumer{Connections: connections, Messages: core.Messages(connections), Rights: core.Authenticator, Clock: clock.System{}}
+	resumer := &session.Resumer{Connections: connections, Messages: core.Messages(connections), Rights: core.Authenticator}
 	lambda.Start(resumer.Resume)
 }

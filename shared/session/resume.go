@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
-	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -62,7 +61,6 @@ type Messages interface {
 type Resumer struct {
 	Connections *connection.Service
 	Messages    Messages
-	Clock       clock.Clock
 	// Rights is needed by Resume only.
 	Rights Rights
 }

@@ -48,7 +48,7 @@ func newStage(t storetest.T, senders int) *stage {
 	connections := &connection.Service{Store: s.records, Poster: s.poster, Clock: clock.System{}}
 	s.messages = &message.Service{Log: messagetest.NewLog(), Claims: messagetest.NewClaims(), Members: messagetest.NewMembers(),
 		Users: &user.Service{Store: s.users}, Devices: connections, Sealer: sealtest.NewKeyring(), Clock: clock.System{}}
-	s.resumer = &session.Resumer{Connections: connections, Messages: s.messages, Clock: clock.System{}, Rights: s}
+	s.resumer = &session.Resumer{Connections: connections, Messages: s.messages, Rights: s}
 	s.bob = s.register("bob")
 	for i := range senders {
 		s.senders = append(s.senders, s.register(fmt.Sprint("sender", i)))

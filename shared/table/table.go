@@ -246,10 +246,10 @@ func Decode(item Item, out any) error {
 	return nil
 }
 
-// S, N and L make attribute values of a string, a whole number and a list of strings.
+// S makes an attribute value of a string.
 func S(text string) types.AttributeValue { return &types.AttributeValueMemberS{Value: text} }
 
-// N makes a number.
+// N makes an attribute value of a whole number.
 func N(number int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(number)}
 }
