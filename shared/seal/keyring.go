@@ -100,6 +100,9 @@ func (k *Keyring) current(ctx context.Context, app id.App) (uint32, error) {
 		return number, nil
 	}
 	number, err, _ := k.flights.Do("current "+string(app), func() (any, error) {
+		if number, fresh := k.remembered(app); fresh { // a flight that landed since the look above
+			return number, nil
+		}
 		latest, err := k.store.Latest(ctx, app)
 		if errors.Is(err, ErrNoKey) || err == nil && k.wornOut(latest) {
 			latest, err = k.rotate(ctx, app, latest.Number+1)
@@ -137,6 +140,9 @@ func (k *Keyring) open(ctx context.Context, app id.App, number uint32) ([]byte, 
 		return key, nil
 	}
 	key, err, _ := k.flights.Do(fmt.Sprint("open ", app, " ", number), func() (any, error) {
+		if key, ok := k.openedKey(app, number); ok { // a flight that landed since the look above
+			return key, nil
+		}
 		row, err := k.store.Get(ctx, app, number)
 		if err != nil {
 			return []byte(nil), err
