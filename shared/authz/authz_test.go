@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -34,7 +36,7 @@ func declared(t *testing.T) (permissions []authz.Permission) {
 func TestCatalogueIsComplete(t *testing.T) {
 	catalogued := []authz.Permission{authz.Public}
 	for _, entry := range authz.Catalogue {
-		if entry.EN == "" || entry.ZH == "" || !entry.Key && !entry.User {
+		if entry.EN == "" || entry.ZH == "" || !entry.Key && !entry.User && entry.Least == "" {
 			t.Errorf("incomplete: %+v", entry)
 		}
 		if slices.Contains(catalogued, entry.Permission) {
@@ -52,12 +54,20 @@ func TestCatalogueIsComplete(t *testing.T) {
 
 // The published matrix of the documentation: who may hold what.
 func TestWhoMayWhat(t *testing.T) {
-	type holders struct{ key, user bool }
+	type holders struct {
+		key, user bool
+		least     authz.Role
+	}
 	want := map[authz.Permission]holders{
-		authz.KeysManage: {true, false}, authz.UsersRegister: {true, false}, authz.UsersRead: {true, true},
-		authz.UsersList: {true, false}, authz.TokensManage: {true, false}, authz.TicketsCreate: {false, true},
-		authz.MessagesSend: {true, true}, authz.MessagesRead: {true, true}, authz.MessagesMark: {true, true},
-		authz.SocketConnect: {false, true}, authz.Public: {false, false}, "no:such": {false, false}, "": {false, false},
+		authz.LoginManage: {false, false, authz.Auditor}, authz.AccountRead: {false, false, authz.Auditor},
+		authz.AccountManage: {false, false, authz.Owner}, authz.MembersManage: {false, false, authz.Admin},
+		authz.AppsRead: {false, false, authz.Auditor}, authz.AppsManage: {false, false, authz.Admin},
+		authz.KeysRead: {true, false, authz.Auditor}, authz.KeysManage: {true, false, authz.Admin},
+		authz.UsersRegister: {true, false, authz.Admin}, authz.UsersRead: {true, true, authz.Auditor},
+		authz.UsersList: {true, false, authz.Auditor}, authz.TokensManage: {true, false, authz.Admin},
+		authz.TicketsCreate: {false, true, ""}, authz.MessagesSend: {true, true, authz.Admin},
+		authz.MessagesRead: {true, true, authz.Admin}, authz.MessagesMark: {true, true, authz.Admin},
+		authz.SocketConnect: {false, true, ""}, authz.Public: {}, "no:such": {}, "": {},
 	}
 	for _, permission := range declared(t) {
 		if _, ok := want[permission]; !ok {
@@ -71,6 +81,50 @@ func TestWhoMayWhat(t *testing.T) {
 		if got := authz.UserMay(permission); got != may.user {
 			t.Errorf("an end user may %q: %v", permission, got)
 		}
+		for rank, role := range authz.Roles {
+			if got := authz.RoleMay(role, permission); got != (rank <= slices.Index(authz.Roles, may.least)) {
+				t.Errorf("an %s may %q: %v", role, permission, got)
+			}
+		}
+		for _, nobody := range []authz.Role{"", "Owner", "root"} {
+			if authz.RoleMay(nobody, permission) {
+				t.Errorf("the role %q may %q", nobody, permission)
+			}
+		}
+	}
+}
+
+// A developer has what the role may do: in the account at once, in an app once one is chosen.
+func TestDevelopersChooseAnApp(t *testing.T) {
+	for _, role := range authz.Roles {
+		for _, permission := range declared(t) {
+			caller := authz.Caller{Developer: "dev_1", Account: "acct_1", Role: role, Scopes: authz.RoleScopes(role)}
+			inApp := slices.Contains(authz.Scopes(), string(permission))
+			switch err := caller.Require(permission); {
+			case !authz.RoleMay(role, permission):
+				if !fault.Is(err, fault.PermissionDenied) {
+					t.Errorf("an %s, %s: %v", role, permission, err)
+				}
+			case inApp != fault.Is(err, fault.AppNotChosen):
+				t.Errorf("an %s without an app, %s: %v", role, permission, err)
+			}
+			caller.App = id.Source{}.App()
+			if err := caller.Require(permission); (err == nil) != authz.RoleMay(role, permission) {
+				t.Errorf("an %s in an app, %s: %v", role, permission, err)
+			}
+		}
+	}
+}
+
+func TestRequireConfirmed(t *testing.T) {
+	now := storetest.Noon()
+	for age, want := range map[time.Duration]bool{0: true, 10 * time.Minute: true, 10*time.Minute + 1: false, 24 * time.Hour: false} {
+		if err := (authz.Caller{ConfirmedAt: now.Add(-age)}).RequireConfirmed(now); (err == nil) != want {
+			t.Errorf("confirmed %v ago: %v", age, err)
+		}
+	}
+	if err := (authz.Caller{}).RequireConfirmed(now); !fault.Is(err, fault.StepUpRequired) {
+		t.Errorf("never confirmed: %v", err)
 	}
 }
 

@@ -79,10 +79,10 @@ func TestOtherListsAndApps(t *testing.T) {
 	wantInvalid(t, signer, id.Source{}.App(), list, text)  // has no data key
 	wantInvalid(t, sealtest.NewKeyring(), app, list, text) // another installation
 	storetest.OK(t, "another app's key", func() error {    // has a data key of the same number
-		_, _, err := signer.Secret(t.Context(), id.App("app_other"), seal.Cursor)
+		_, _, err := signer.Secret(t.Context(), id.StoredApp("app_other"), seal.Cursor)
 		return err
 	}())
-	wantInvalid(t, signer, "app_other", list, text)
+	wantInvalid(t, signer, id.StoredApp("app_other"), list, text)
 	if got, err := cursor.Decode(t.Context(), signer, app, list, text); err != nil || got != position {
 		t.Errorf("Decode = %q, %v", got, err)
 	}

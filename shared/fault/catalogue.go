@@ -20,7 +20,16 @@ const (
 	PermissionDenied   Code = "permission_denied"
 	NotYourself        Code = "not_yourself"
 	ScopeExceedsKey    Code = "scope_exceeds_key"
+	SourcesExceedKey   Code = "sources_exceed_key"
+	ExpiryExceedsKey   Code = "expiry_exceeds_key"
 	OriginNotAllowed   Code = "origin_not_allowed"
+	SourceNotAllowed   Code = "source_not_allowed"
+	SessionNeeded      Code = "session_needed"
+	SessionInvalid     Code = "session_invalid"
+	SessionExpired     Code = "session_expired"
+	StepUpRequired     Code = "step_up_required"
+	CrossSiteRequest   Code = "cross_site_request"
+	AppNotChosen       Code = "app_not_chosen"
 	TicketUsed         Code = "ticket_used"
 
 	// The form of the input.
@@ -45,8 +54,42 @@ const (
 	UsernameTaken       Code = "username_taken"
 	UserNotFound        Code = "user_not_found"
 	KeyNotFound         Code = "key_not_found"
+	KeyNotActive        Code = "key_not_active"
+	KeyRotated          Code = "key_rotated"
+	CIDRInvalid         Code = "cidr_invalid"
 	ScopeUnknown        Code = "scope_unknown"
 	IdempotencyConflict Code = "idempotency_conflict"
+
+	// Passwords and guesses.
+	PasswordTooShort Code = "password_too_short"
+	PasswordTooLong  Code = "password_too_long"
+	PasswordCommon   Code = "password_common"
+	PasswordOwnWords Code = "password_own_words"
+	PasswordInvalid  Code = "password_invalid"
+	TooManyAttempts  Code = "too_many_attempts"
+
+	// Accounts and apps.
+	InvalidCredentials   Code = "invalid_credentials"
+	AccountNotActivated  Code = "account_not_activated"
+	SecondFactorRequired Code = "second_factor_required"
+	SecondFactorWrong    Code = "second_factor_wrong"
+	SecondFactorOn       Code = "second_factor_on"
+	SecondFactorOff      Code = "second_factor_off"
+	LinkInvalid          Code = "link_invalid"
+	EmailInvalid         Code = "email_invalid"
+	EmailTaken           Code = "email_taken"
+	AccountNotFound      Code = "account_not_found"
+	MemberNotFound       Code = "member_not_found"
+	MemberExists         Code = "member_exists"
+	InvitationNotFound   Code = "invitation_not_found"
+	LastOwner            Code = "last_owner"
+	RoleTooHigh          Code = "role_too_high"
+	SessionNotFound      Code = "session_not_found"
+	AppNotFound          Code = "app_not_found"
+	AppDeleted           Code = "app_deleted"
+	AppNotDeleted        Code = "app_not_deleted"
+	OriginInvalid        Code = "origin_invalid"
+	TooMany              Code = "too_many"
 
 	// Messages.
 	MessageEmpty         Code = "message_empty"
@@ -96,6 +139,12 @@ var (
 	hintRetry = Text{
 		"Send the same request again after the time in Retry-After; with a client_id it has one effect.",
 		"请在 Retry-After 指明的时间后重发同一请求；带有 client_id 时只会生效一次。"}
+	hintPassword = Text{
+		"Choose a password that nobody else would, such as a few unrelated words.",
+		"请选择别人想不到的密码，例如几个互不相关的词语。"}
+	hintLogin = Text{
+		"Log in again with POST /login.",
+		"请用 POST /login 重新登录。"}
 	hintFrame = Text{
 		"A frame is one JSON object such as {\"action\": \"ping\", \"id\": \"1\"}.",
 		"每一帧是一个 JSON 对象，例如 {\"action\": \"ping\", \"id\": \"1\"}。"}
@@ -142,10 +191,43 @@ var catalogue = map[Code]Entry{
 		Title:  Text{"A key cannot grant what it lacks", "密钥不能授予自身没有的权限"},
 		Detail: Text{"The new key would have the scope %s, which the key that creates it lacks.", "新密钥将拥有 %s 权限，而创建它的密钥没有该权限。"},
 		Hint:   Text{"Ask for scopes that the creating key has itself.", "请只申请创建者密钥自身拥有的权限。"}},
+	SourcesExceedKey: {Status: 403,
+		Title:  Text{"A key cannot grant addresses it lacks", "密钥不能允许自身不可用的地址"},
+		Detail: Text{"The new key could be used from addresses from which the key that creates it may not be used.", "新密钥将可从创建它的密钥不允许使用的地址使用。"},
+		Hint:   Text{"Name ranges in \"allowed_cidrs\" that each lie within one of the creating key's, or log in and make the key with a session.", "请在 \"allowed_cidrs\" 中填写位于创建者密钥某一范围之内的地址范围，或登录后用会话创建。"}},
+	ExpiryExceedsKey: {Status: 403,
+		Title:  Text{"A key cannot outlive its maker", "密钥不能比其创建者更长久"},
+		Detail: Text{"The new key would work after %s, when the key that creates it expires.", "新密钥在 %s（创建它的密钥的过期时间）之后仍将有效。"},
+		Hint:   Text{"Name an earlier \"expires_at\", or log in and make the key with a session.", "请将 \"expires_at\" 提前，或登录后用会话创建。"}},
 	OriginNotAllowed: {Status: 403,
 		Title:  Text{"Origin not allowed", "来源不被允许"},
 		Detail: Text{"Pages of this origin may not open sockets of this app.", "该来源的网页不能打开此应用的连接。"},
 		Hint:   Text{"Add the origin to the app's allowed origins.", "请将该来源加入应用的允许来源列表。"}},
+	SourceNotAllowed: {Status: 403,
+		Title:  Text{"Address not allowed", "来源地址不被允许"},
+		Detail: Text{"The API key may not be used from the address that this request came from.", "该 API 密钥不允许从此请求的来源地址使用。"},
+		Hint:   Text{"Use it from one of its allowed_cidrs, or rotate it with others.", "请从其 allowed_cidrs 内的地址使用，或在轮换时更改该列表。"}},
+	SessionNeeded: {Status: 401, Hint: hintLogin,
+		Title:  Text{"A developer's session is needed", "需要开发者会话"},
+		Detail: Text{"API keys and user tokens do not work here: this is for developers who are logged in.", "此处不接受 API 密钥和用户令牌，仅供已登录的开发者使用。"}},
+	SessionInvalid: {Status: 401, Hint: hintLogin,
+		Title:  Text{"Session invalid", "会话无效"},
+		Detail: Text{"There is no such session, or it has been ended.", "会话不存在，或已被结束。"}},
+	SessionExpired: {Status: 401, Hint: hintLogin,
+		Title:  Text{"Session expired", "会话已过期"},
+		Detail: Text{"The session was idle for too long or has reached its greatest age.", "会话闲置过久或已达到最长期限。"}},
+	StepUpRequired: {Status: 403,
+		Title:  Text{"Confirm that it is you", "请确认是您本人"},
+		Detail: Text{"This change needs a login or a confirmation within the last 10 minutes.", "此更改需要在最近 10 分钟内登录或确认身份。"},
+		Hint:   Text{"Send the password, and the code of the second factor if there is one, to POST /session/confirm, then repeat the request.", "请向 POST /session/confirm 提交密码（如已启用多重身份验证，还需验证码），然后重试。"}},
+	CrossSiteRequest: {Status: 403,
+		Title:  Text{"Request from another site", "来自其他站点的请求"},
+		Detail: Text{"A session in a cookie works for pages of this very origin only, with the header X-Tokenim-Console.", "Cookie 中的会话只能由本站页面使用，并且须带有 X-Tokenim-Console 请求头。"},
+		Hint:   Text{"Scripts send the session as \"Authorization: Bearer\" instead.", "脚本请改用 \"Authorization: Bearer\" 发送会话。"}},
+	AppNotChosen: {Status: 400,
+		Title:  Text{"No app chosen", "未选择应用"},
+		Detail: Text{"With a session, this operation needs the header X-App-Id.", "使用会话时，此操作需要 X-App-Id 请求头。"},
+		Hint:   Text{"Name one of the apps of GET /apps.", "请填写 GET /apps 返回的某个应用。"}},
 	TicketUsed: {Status: 401,
 		Title:  Text{"Ticket used before", "票据已被使用"},
 		Detail: Text{"A connect ticket works once, and this one was used before.", "连接票据只能使用一次，此票据已被使用。"},
@@ -217,6 +299,18 @@ var catalogue = map[Code]Entry{
 		Title:  Text{"Key not found", "找不到密钥"},
 		Detail: Text{"There is no such key in this app.", "此应用中没有该密钥。"},
 		Hint:   Text{"List the keys with GET /keys.", "请用 GET /keys 列出密钥。"}},
+	KeyNotActive: {Status: 409,
+		Title:  Text{"Key not active", "密钥已失效"},
+		Detail: Text{"The key was revoked or has expired, so there is nothing to rotate.", "该密钥已被吊销或已过期，无法轮换。"},
+		Hint:   Text{"Create a new key with POST /keys.", "请用 POST /keys 创建新密钥。"}},
+	KeyRotated: {Status: 409,
+		Title:  Text{"Key rotated before", "密钥已轮换"},
+		Detail: Text{"The key was rotated before; its successor is %s.", "该密钥已轮换；接替它的密钥是 %s。"},
+		Hint:   Text{"Rotate the successor instead.", "请改为轮换接替它的密钥。"}},
+	CIDRInvalid: {Status: 422,
+		Title:  Text{"Invalid address range", "地址范围无效"},
+		Detail: Text{"The field %q is neither an IP address nor a range in CIDR notation.", "字段 %q 既不是 IP 地址，也不是 CIDR 地址范围。"},
+		Hint:   Text{"Write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32.", "请填写 203.0.113.7、203.0.113.0/24 或 2001:db8::/32。"}},
 	ScopeUnknown: {Status: 422,
 		Title:  Text{"Unknown scope", "未知的权限范围"},
 		Detail: Text{"There is no scope %q.", "不存在权限范围 %q。"},
@@ -225,6 +319,114 @@ var catalogue = map[Code]Entry{
 		Title:  Text{"Idempotency key used before", "幂等键已被使用"},
 		Detail: Text{"This Idempotency-Key was used before with another body.", "该 Idempotency-Key 已用于另一个请求体。"},
 		Hint:   Text{"Use a new Idempotency-Key for a new request.", "新请求请使用新的 Idempotency-Key。"}},
+
+	PasswordTooShort: {Status: 422,
+		Title:  Text{"Password too short", "密码过短"},
+		Detail: Text{"The password is too short; the least is %d characters.", "密码过短；最少为 %d 个字符。"},
+		Hint:   Text{"Use a longer password, such as a few words, or turn on a second factor.", "请使用更长的密码，例如几个词语，或启用多重身份验证。"}},
+	PasswordTooLong: {Status: 422,
+		Title:  Text{"Password too long", "密码过长"},
+		Detail: Text{"The password is too long; the most is %d characters and %d bytes of UTF-8.", "密码过长；最多为 %d 个字符和 %d 字节（UTF-8）。"},
+		Hint:   Text{"Use a shorter password.", "请使用更短的密码。"}},
+	PasswordCommon: {Status: 422, Hint: hintPassword,
+		Title:  Text{"Common password", "常见密码"},
+		Detail: Text{"The password is one of the commonest passwords, or a repetition of one, so it is among the first that are guessed.", "该密码是最常见的密码之一或其重复，会被最先猜到。"}},
+	PasswordOwnWords: {Status: 422, Hint: hintPassword,
+		Title:  Text{"Password made of own words", "密码由账户自身的词语构成"},
+		Detail: Text{"The password is built from the account's own words, such as its name or e-mail address.", "该密码由账户自身的词语构成，例如名称或电子邮件地址。"}},
+	PasswordInvalid: {Status: 422,
+		Title:  Text{"Invalid password", "密码无效"},
+		Detail: Text{"The password has characters that PRECIS passwords (RFC 8265) do not allow.", "密码含有 PRECIS 密码（RFC 8265）不允许的字符。"},
+		Hint:   Text{"Leave out control characters and unassigned code points; all letters, digits, signs and spaces are allowed.", "请去掉控制字符和未分配的码位；字母、数字、符号和空格均可使用。"}},
+	TooManyAttempts: {Status: 429, Retryable: true,
+		Title:  Text{"Too many attempts", "尝试次数过多"},
+		Detail: Text{"Too many attempts; wait %s.", "尝试次数过多；请等待 %s。"},
+		Hint:   Text{"Try again after the time in Retry-After, or have an unlock link mailed with POST /login/unlock.", "请在 Retry-After 指明的时间后重试，或用 POST /login/unlock 获取解锁邮件。"}},
+
+	InvalidCredentials: {Status: 401,
+		Title:  Text{"E-mail or password wrong", "邮箱或密码错误"},
+		Detail: Text{"There is no login with this e-mail address and this password.", "不存在使用该邮箱和密码的登录。"},
+		Hint:   Text{"Check both, or ask for a link with POST /password/forgot.", "请检查两者，或用 POST /password/forgot 获取重置链接。"}},
+	AccountNotActivated: {Status: 403,
+		Title:  Text{"Account not activated", "账户尚未激活"},
+		Detail: Text{"The link in the confirmation mail has not been followed yet.", "尚未打开确认邮件中的链接。"},
+		Hint:   Text{"Follow the link, or have it sent again with POST /signup/resend.", "请打开该链接，或用 POST /signup/resend 重新发送。"}},
+	SecondFactorRequired: {Status: 401,
+		Title:  Text{"Second factor needed", "需要多重身份验证"},
+		Detail: Text{"This login has a second factor, and the request carries no code.", "该登录启用了多重身份验证，而请求中没有验证码。"},
+		Hint:   Text{"Send the same request with \"code\" from the authenticator, or with \"recovery_code\".", "请在同一请求中加上验证器的 \"code\"，或 \"recovery_code\"。"}},
+	SecondFactorWrong: {Status: 401,
+		Title:  Text{"Code wrong or used", "验证码错误或已使用"},
+		Detail: Text{"The code is wrong, too old, or was used before: each works once.", "验证码错误、已过期或已被使用：每个验证码只能使用一次。"},
+		Hint:   Text{"Wait for the authenticator's next code, or use a recovery code.", "请等待验证器的下一个验证码，或使用恢复码。"}},
+	SecondFactorOn: {Status: 409,
+		Title:  Text{"Second factor is on", "多重身份验证已启用"},
+		Detail: Text{"This login has a second factor already.", "该登录已启用多重身份验证。"},
+		Hint:   Text{"Turn it off with POST /account/mfa/off first.", "请先用 POST /account/mfa/off 关闭。"}},
+	SecondFactorOff: {Status: 409,
+		Title:  Text{"Second factor is off", "多重身份验证未启用"},
+		Detail: Text{"This login has no second factor, or its setting up was not begun or has lapsed.", "该登录没有多重身份验证，或其设置尚未开始或已失效。"},
+		Hint:   Text{"Begin with POST /account/mfa.", "请从 POST /account/mfa 开始。"}},
+	LinkInvalid: {Status: 410,
+		Title:  Text{"Link does not work", "链接无效"},
+		Detail: Text{"The link was used before, has expired, or was replaced by what happened since.", "该链接已被使用、已过期，或因后续操作而失效。"},
+		Hint:   Text{"Ask for a new one.", "请重新获取链接。"}},
+	EmailInvalid: {Status: 422,
+		Title:  Text{"Invalid e-mail address", "邮箱地址无效"},
+		Detail: Text{"The field %q is not an e-mail address of the form name@example.com in ASCII.", "字段 %q 不是形如 name@example.com 的 ASCII 邮箱地址。"},
+		Hint:   Text{"Write a domain with other letters in its xn-- form.", "含其他文字的域名请使用 xn-- 形式。"}},
+	EmailTaken: {Status: 409,
+		Title:  Text{"Address in use", "邮箱已被使用"},
+		Detail: Text{"Another login has taken this e-mail address meanwhile.", "该邮箱地址已被另一个登录使用。"},
+		Hint:   Text{"Use another address.", "请使用其他地址。"}},
+	AccountNotFound: {Status: 404,
+		Title:  Text{"Account not found", "找不到账户"},
+		Detail: Text{"You are no member of such an account.", "您不是该账户的成员。"},
+		Hint:   Text{"GET /account lists the accounts that you belong to.", "GET /account 会列出您所属的账户。"}},
+	MemberNotFound: {Status: 404,
+		Title:  Text{"Member not found", "找不到成员"},
+		Detail: Text{"The account has no such member.", "该账户没有此成员。"},
+		Hint:   Text{"GET /account/members lists them.", "GET /account/members 会列出成员。"}},
+	MemberExists: {Status: 409,
+		Title:  Text{"Already a member", "已是成员"},
+		Detail: Text{"The developer is a member of the account already.", "该开发者已是此账户的成员。"},
+		Hint:   Text{"Change the role with PATCH /account/members/{id}.", "请用 PATCH /account/members/{id} 更改角色。"}},
+	InvitationNotFound: {Status: 404,
+		Title:  Text{"Invitation not found", "找不到邀请"},
+		Detail: Text{"The account has no such invitation.", "该账户没有此邀请。"},
+		Hint:   Text{"GET /account/invitations lists those that are open.", "GET /account/invitations 会列出未处理的邀请。"}},
+	LastOwner: {Status: 409,
+		Title:  Text{"The last owner", "最后一位所有者"},
+		Detail: Text{"An account keeps at least one owner.", "账户至少须保留一位所有者。"},
+		Hint:   Text{"Make another member owner first.", "请先将另一位成员设为所有者。"}},
+	RoleTooHigh: {Status: 403,
+		Title:  Text{"Role above your own", "角色高于自己"},
+		Detail: Text{"Nobody gives, changes or takes a role above their own.", "任何人都不能授予、更改或取消高于自己的角色。"},
+		Hint:   Text{"Ask an owner.", "请联系所有者。"}},
+	SessionNotFound: {Status: 404,
+		Title:  Text{"Session not found", "找不到会话"},
+		Detail: Text{"You have no such session.", "您没有此会话。"},
+		Hint:   Text{"GET /sessions lists them.", "GET /sessions 会列出会话。"}},
+	AppNotFound: {Status: 404,
+		Title:  Text{"App not found", "找不到应用"},
+		Detail: Text{"The account has no such app.", "该账户没有此应用。"},
+		Hint:   Text{"GET /apps lists them.", "GET /apps 会列出应用。"}},
+	AppDeleted: {Status: 403,
+		Title:  Text{"App deleted", "应用已删除"},
+		Detail: Text{"The app was deleted and will be erased.", "该应用已被删除，并将被清除。"},
+		Hint:   Text{"Until then, POST /apps/{id}/restore brings it back.", "在此之前可用 POST /apps/{id}/restore 恢复。"}},
+	AppNotDeleted: {Status: 409,
+		Title:  Text{"App is not deleted", "应用未被删除"},
+		Detail: Text{"There is nothing to restore.", "没有可恢复的内容。"},
+		Hint:   Text{"Use the app as it is.", "请直接使用该应用。"}},
+	OriginInvalid: {Status: 422,
+		Title:  Text{"Invalid origin", "来源无效"},
+		Detail: Text{"The field %q is not an origin such as https://chat.example.com.", "字段 %q 不是形如 https://chat.example.com 的来源。"},
+		Hint:   Text{"Write scheme and host, a port where it is not the scheme's own, and nothing behind; http only for localhost.", "请只填写协议和主机名（端口非默认时一并填写），其后不带任何内容；http 仅限 localhost。"}},
+	TooMany: {Status: 409,
+		Title:  Text{"Too many", "数量过多"},
+		Detail: Text{"There are %d already, which is the most.", "已有 %d 个，达到上限。"},
+		Hint:   Text{"Remove one first.", "请先移除一个。"}},
 
 	MessageEmpty: {Status: 422,
 		Title:  Text{"Empty message", "消息为空"},

@@ -14,11 +14,19 @@ import (
 	"strings"
 )
 
-// App identifies a tenant: "app_" and 16 characters (95 bits).
-type App string
+// App identifies a tenant: "app_" and 16 characters (95 bits). Every key of every table begins with one, so whoever holds
+// an App decides whose data is touched. No text of a request turns into one: its one field is closed, it has no decoder,
+// and the few who may make one call Source.App, Key.App (then compare the key's secret) or StoredApp.
+type App struct{ text string }
 
 // User identifies an end user within an app: "u_" and 22 characters (128 bits).
 type User string
+
+// Account identifies what owns apps and has members: "acct_" and 16 characters.
+type Account string
+
+// Developer identifies a person who logs in to accounts: "dev_" and 22 characters.
+type Developer string
 
 // Key identifies an API key: "key_", the app's 16 characters and 10 of its own.
 type Key string
@@ -28,6 +36,8 @@ type Conversation string
 
 const (
 	appPrefix          = "app_"
+	accountPrefix      = "acct_"
+	developerPrefix    = "dev_"
 	userPrefix         = "u_"
 	keyPrefix          = "key_"
 	groupPrefix        = "g_"
@@ -39,7 +49,7 @@ const (
 )
 
 // reserved lists the prefixes that no username may begin with, so that an ID and a name are never mistaken.
-var reserved = []string{appPrefix, userPrefix, keyPrefix, groupPrefix, conversationPrefix}
+var reserved = []string{appPrefix, accountPrefix, developerPrefix, userPrefix, keyPrefix, groupPrefix, conversationPrefix}
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -50,14 +60,40 @@ type Source struct {
 }
 
 // App returns a new app ID.
-func (s Source) App() App { return App(appPrefix + s.Text(appLength)) }
+func (s Source) App() App { return App{appPrefix + s.Text(appLength)} }
+
+// StoredApp returns the app of a text that TokenIM itself wrote: a row, a token that it signed, a job that it queued. Its
+// callers are listed in tests/architecture; text of a request must never come here.
+func StoredApp(text string) App { return App{text} }
+
+// Platform returns the tenant of what belongs to no app: developers' second factors, and the cursors of lists in an
+// account. No app of anybody's has this ID; sixteen random characters come to the same once in 2^95 times.
+func Platform() App { return App{appPrefix + strings.Repeat("0", appLength)} }
+
+// String returns the ID as text, "" for no app.
+func (a App) String() string { return a.text }
+
+// IsZero tells whether it is no app.
+func (a App) IsZero() bool { return a.text == "" }
+
+// MarshalText writes the ID. There is no UnmarshalText: see App.
+func (a App) MarshalText() ([]byte, error) { return []byte(a.text), nil }
+
+// random returns the part behind the prefix.
+func (a App) random() string { return strings.TrimPrefix(a.text, appPrefix) }
+
+// Account returns a new account ID.
+func (s Source) Account() Account { return Account(accountPrefix + s.Text(appLength)) }
+
+// Developer returns a new developer ID.
+func (s Source) Developer() Developer { return Developer(developerPrefix + s.Text(hashLength)) }
 
 // User returns a new user ID.
 func (s Source) User() User { return User(userPrefix + s.Text(hashLength)) }
 
 // Key returns a new key ID of the app.
 func (s Source) Key(app App) Key {
-	return Key(keyPrefix + strings.TrimPrefix(string(app), appPrefix) + s.Text(keyLength))
+	return Key(keyPrefix + app.random() + s.Text(keyLength))
 }
 
 // Text returns n random base62 characters, each equally likely (5.95 bits each).
@@ -97,18 +133,25 @@ func Pair(app App, a, b User) Conversation {
 	if b < a {
 		a, b = b, a
 	}
-	return Conversation(conversationPrefix + Hash("pair", string(app), string(a), string(b)))
+	return Conversation(conversationPrefix + Hash("pair", app.text, string(a), string(b)))
+}
+
+// DeriveApp returns the app ID that an idempotent creation in an account gets: the same for the same seed. It takes the
+// hash's last characters: the first of 22 base62 characters of 128 bits holds three bits only.
+func DeriveApp(account Account, seed ...string) App {
+	hash := Hash(append([]string{"app", string(account)}, seed...)...)
+	return App{appPrefix + hash[hashLength-appLength:]}
 }
 
 // DeriveUser returns the user ID that an idempotent creation gets: the same for the same seed.
 func DeriveUser(app App, seed ...string) User {
-	return User(userPrefix + Hash(append([]string{"user", string(app)}, seed...)...))
+	return User(userPrefix + Hash(append([]string{"user", app.text}, seed...)...))
 }
 
 // DeriveKey returns the key ID that an idempotent creation gets: the same for the same seed.
 func DeriveKey(app App, seed ...string) Key {
-	body := Hash(append([]string{"key", string(app)}, seed...)...)[:keyLength]
-	return Key(keyPrefix + strings.TrimPrefix(string(app), appPrefix) + body)
+	body := Hash(append([]string{"key", app.text}, seed...)...)[:keyLength]
+	return Key(keyPrefix + app.random() + body)
 }
 
 // Hash returns 128 bits of SHA-256 over the parts as 22 base62 characters. Parts are length-prefixed, so moving a
@@ -146,6 +189,12 @@ func swapCase(text string) string {
 // IsUser tells whether the text has the form of a user ID.
 func IsUser(text string) bool { return hasForm(text, userPrefix, hashLength) }
 
+// IsAccount tells whether the text has the form of an account ID.
+func IsAccount(text string) bool { return hasForm(text, accountPrefix, appLength) }
+
+// IsDeveloper tells whether the text has the form of a developer ID.
+func IsDeveloper(text string) bool { return hasForm(text, developerPrefix, hashLength) }
+
 // IsConversation tells whether the text has the form of a pair's conversation ID.
 func IsConversation(text string) bool { return hasForm(text, conversationPrefix, hashLength) }
 
@@ -158,9 +207,9 @@ func IsKey(text string) bool { return hasForm(text, keyPrefix, appLength+keyLeng
 // App returns the app that the key ID names. The claim is worth nothing until the key's secret has been checked.
 func (k Key) App() App {
 	if !IsKey(string(k)) {
-		return ""
+		return App{}
 	}
-	return App(appPrefix + string(k)[len(keyPrefix):len(keyPrefix)+appLength])
+	return App{appPrefix + string(k)[len(keyPrefix):len(keyPrefix)+appLength]}
 }
 
 // Body returns the part of the key ID behind its prefix.

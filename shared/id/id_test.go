@@ -23,7 +23,7 @@ func TestForms(t *testing.T) {
 		length int
 		is     func(string) bool
 	}{
-		"app":          {string(app), 20, id.IsApp},
+		"app":          {app.String(), 20, id.IsApp},
 		"user":         {string(user), 24, id.IsUser},
 		"key":          {string(key), 30, id.IsKey},
 		"conversation": {string(id.Pair(app, user, ids.User())), 24, id.IsConversation},
@@ -58,8 +58,8 @@ func TestKeyNamesItsApp(t *testing.T) {
 			t.Errorf("KeyOf(%q) = %q", key.Body(), id.KeyOf(key.Body()))
 		}
 	}
-	for _, bad := range []id.Key{"", "key_", "key_short", id.Key(app)} {
-		if bad.App() != "" {
+	for _, bad := range []id.Key{"", "key_", "key_short", id.Key(app.String())} {
+		if !bad.App().IsZero() {
 			t.Errorf("%q names the app %q", bad, bad.App())
 		}
 	}
@@ -96,7 +96,7 @@ func TestNoCollisions(t *testing.T) {
 	ids, seen := id.Source{}, map[string]bool{}
 	app := ids.App()
 	for range 10_000 {
-		for _, text := range []string{string(ids.App()), string(ids.User()), string(ids.Key(app)), string(id.Pair(app, ids.User(), ids.User()))} {
+		for _, text := range []string{ids.App().String(), string(ids.User()), string(ids.Key(app)), string(id.Pair(app, ids.User(), ids.User()))} {
 			if seen[text] {
 				t.Fatalf("%q came twice", text)
 			}
@@ -108,12 +108,12 @@ func TestNoCollisions(t *testing.T) {
 func TestPair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String()
-		app, a, b := id.App(text.Draw(t, "app")), id.User(text.Draw(t, "a")), id.User(text.Draw(t, "b"))
+		app, a, b := id.StoredApp(text.Draw(t, "app")), id.User(text.Draw(t, "a")), id.User(text.Draw(t, "b"))
 		pair := id.Pair(app, a, b)
 		if pair != id.Pair(app, b, a) || !id.IsConversation(string(pair)) {
 			t.Fatalf("Pair(%q, %q) = %q, the other way %q", a, b, pair, id.Pair(app, b, a))
 		}
-		app2, c, d := id.App(text.Draw(t, "app2")), id.User(text.Draw(t, "c")), id.User(text.Draw(t, "d"))
+		app2, c, d := id.StoredApp(text.Draw(t, "app2")), id.User(text.Draw(t, "c")), id.User(text.Draw(t, "d"))
 		same := app == app2 && (a == c && b == d || a == d && b == c)
 		if (id.Pair(app2, c, d) == pair) != same {
 			t.Fatalf("Pair(%q, %q, %q) and Pair(%q, %q, %q) collide", app, a, b, app2, c, d)
@@ -143,6 +143,14 @@ func TestDerivedIDs(t *testing.T) {
 	}
 	if id.DeriveUser(app, "x") == id.DeriveUser(app, "y") || id.DeriveUser(app, "x") == id.DeriveUser(other, "x") {
 		t.Error("two seeds give one user ID")
+	}
+	account := id.Source{}.Account()
+	derived := id.DeriveApp(account, "x")
+	if id.DeriveApp(account, "x") != derived || !id.IsApp(derived.String()) || !id.IsApp(id.Platform().String()) {
+		t.Errorf("DeriveApp = %q", derived)
+	}
+	if id.DeriveApp(account, "y") == derived || id.DeriveApp(id.Source{}.Account(), "x") == derived {
+		t.Error("two seeds give one app ID")
 	}
 	if id.DeriveKey(app, "m", "x") == id.DeriveKey(app, "mx") || id.DeriveKey(app, "m", "x") == id.DeriveKey(app, "n", "x") {
 		t.Error("two seeds give one key ID")
@@ -205,7 +213,7 @@ func FuzzForms(f *testing.F) {
 		if kinds > 1 || kinds == 1 && !id.Reserved(text) {
 			t.Errorf("%q has %d kinds, reserved %v", text, kinds, id.Reserved(text))
 		}
-		if app := id.Key(text).App(); app != "" && (!id.IsApp(string(app)) || !id.IsKey(text)) {
+		if app := id.Key(text).App(); !app.IsZero() && (!id.IsApp(app.String()) || !id.IsKey(text)) {
 			t.Errorf("%q names the app %q", text, app)
 		}
 	})

@@ -27,11 +27,15 @@ func (a annAlways) caller() authz.Caller {
 	return authz.Caller{App: a.app, User: a.ann, Scopes: authz.Scopes()}
 }
 
-func (a annAlways) Key(context.Context, string, authz.Actor) (authz.Caller, error) {
+func (a annAlways) Key(context.Context, string, authz.Request) (authz.Caller, error) {
 	return a.caller(), nil
 }
 
-func (a annAlways) Token(context.Context, string, authz.Actor) (authz.Caller, error) {
+func (a annAlways) Token(context.Context, string, authz.Request) (authz.Caller, error) {
+	return a.caller(), nil
+}
+
+func (a annAlways) Session(context.Context, string, authz.Request) (authz.Caller, error) {
 	return a.caller(), nil
 }
 

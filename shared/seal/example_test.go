@@ -19,7 +19,7 @@ func ExampleKeyring() {
 		panic(err)
 	}
 	keyring := seal.NewKeyring(sealtest.NewStore(), wrapper, clock.System{})
-	ctx, app := context.Background(), id.App("app_exampleApp000000")
+	ctx, app := context.Background(), id.StoredApp("app_exampleApp000000")
 	place := seal.Place{Conversation: "c_0000000000000000000001", Sequence: 1, Sender: "u_0000000000000000000ann"}
 
 	sealed, err := keyring.Seal(ctx, app, place, []byte("hello"))

@@ -99,7 +99,7 @@ func (k *Keyring) current(ctx context.Context, app id.App) (uint32, error) {
 	if number, fresh := k.remembered(app); fresh {
 		return number, nil
 	}
-	number, err, _ := k.flights.Do("current "+string(app), func() (any, error) {
+	number, err, _ := k.flights.Do("current "+app.String(), func() (any, error) {
 		if number, fresh := k.remembered(app); fresh { // a flight that landed since the look above
 			return number, nil
 		}
@@ -213,5 +213,5 @@ func (k *Keyring) makeRoom() {
 
 // keyContext is what KMS authenticates with a wrapped key and writes to its log.
 func keyContext(app id.App, number uint32) map[string]string {
-	return map[string]string{"app": string(app), "data_key": fmt.Sprint(number)}
+	return map[string]string{"app": app.String(), "data_key": fmt.Sprint(number)}
 }

@@ -92,7 +92,7 @@ func (k *Keyring) Open(ctx context.Context, app id.App, place Place, sealed []by
 // that no two places read alike.
 func (p Place) bind(app id.App, header []byte) []byte {
 	data := append([]byte{}, header...)
-	for _, part := range []string{string(app), string(p.Conversation), string(p.Sender)} {
+	for _, part := range []string{app.String(), string(p.Conversation), string(p.Sender)} {
 		data = binary.BigEndian.AppendUint32(data, uint32(len(part)))
 		data = append(data, part...)
 	}

@@ -79,7 +79,7 @@ func TestSealAndOpen(t *testing.T) {
 // drawPlace draws places whose parts are easily taken for each other.
 func drawPlace(r *rapid.T) (id.App, seal.Place) {
 	part := rapid.StringMatching(`[ab]{0,3}`)
-	return id.App("app_" + part.Draw(r, "app")), seal.Place{Conversation: id.Conversation(part.Draw(r, "conversation")),
+	return id.StoredApp("app_" + part.Draw(r, "app")), seal.Place{Conversation: id.Conversation(part.Draw(r, "conversation")),
 		Sequence: rapid.Int64Range(0, 2).Draw(r, "sequence"), Sender: id.User(part.Draw(r, "sender"))}
 }
 
@@ -165,7 +165,7 @@ func TestPurposesAndAppsShareNoSecret(t *testing.T) {
 			if other, ok := seen[string(secret)]; ok {
 				t.Errorf("%s %q has the secret of %s", app, purpose, other)
 			}
-			seen[string(secret)] = string(app) + " " + string(purpose)
+			seen[string(secret)] = app.String() + " " + string(purpose)
 		}
 	}
 	_, err := f.keyring.SecretOf(t.Context(), f.app, 9, seal.Cursor)

@@ -26,7 +26,7 @@ const ticketProtocol = "ticket."
 
 // Tickets checks the credentials that open sockets. authn.Authenticator is one.
 type Tickets interface {
-	Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
+	Token(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
 	Ticket(ctx context.Context, text string) (caller authz.Caller, ticket string, err error)
 }
 
@@ -73,7 +73,7 @@ func (a *Authorizer) admit(ctx context.Context, asked request) (authz.Caller, er
 	var err error
 	switch {
 	case token != "":
-		caller, err = a.Credentials.Token(ctx, token, authz.Actor{})
+		caller, err = a.Credentials.Token(ctx, token, authz.Request{})
 	case ticket != "":
 		caller, ticketID, err = a.Credentials.Ticket(ctx, ticket)
 	default:

@@ -23,16 +23,16 @@ import (
 // ticket could still be valid.
 const ticketMarkLife = time.Hour
 
-// Invoker starts the resume of a socket in the background.
-type Invoker interface {
-	// Resume invokes the resume function asynchronously: at least once, after the handshake or during it.
-	Resume(ctx context.Context, request ResumeRequest) error
+// Resumes starts the resume of a socket in the background.
+type Resumes interface {
+	// Enqueue has the resume done: at least once, after the handshake or during it.
+	Enqueue(ctx context.Context, request ResumeRequest) error
 }
 
 // Lifecycle answers the events of a WebSocket API.
 type Lifecycle struct {
 	Connections *connection.Service
-	Invoker     Invoker
+	Resumes     Resumes
 	Frames      *socket.Socket
 	Log         api.Log
 }
@@ -69,7 +69,7 @@ func (l *Lifecycle) connect(ctx context.Context, event events.APIGatewayWebsocke
 	if err := l.Connections.Open(ctx, opened); err != nil {
 		return events.APIGatewayProxyResponse{}, replaced(err) // no record: the user is gone since the authorizer looked
 	}
-	if err := l.Invoker.Resume(ctx, NewResumeRequest(opened, since)); err != nil {
+	if err := l.Resumes.Enqueue(ctx, NewResumeRequest(opened, since)); err != nil {
 		// The socket is worth having without it: the client's ping and sync bring what it has missed.
 		slog.ErrorContext(ctx, "resume not invoked", "request_id", event.RequestContext.RequestID, "error", err)
 	}

@@ -82,7 +82,7 @@ func replaced(err error) error {
 
 // auth gives the socket the rights of a new token of the same user and device.
 func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (authResult, error) {
-	fresh, err := k.credentials.Token(ctx, in.Token, authz.Actor{})
+	fresh, err := k.credentials.Token(ctx, in.Token, authz.Request{})
 	if err != nil {
 		return authResult{}, badToken(err)
 	}

@@ -25,7 +25,7 @@ const (
 
 // ResumeRequest is what connect tells resume.
 type ResumeRequest struct {
-	App        id.App  `json:"app"`
+	App        string  `json:"app"`
 	User       id.User `json:"user"`
 	Connection string  `json:"connection"`
 	Device     string  `json:"device"`
@@ -37,12 +37,12 @@ type ResumeRequest struct {
 
 // NewResumeRequest returns the request for a socket that has just opened; since is the version that its device named.
 func NewResumeRequest(opened connection.Socket, since int64) ResumeRequest {
-	return ResumeRequest{App: opened.App, User: opened.User, Connection: opened.Connection, Device: opened.Device,
+	return ResumeRequest{App: opened.App.String(), User: opened.User, Connection: opened.Connection, Device: opened.Device,
 		Key: opened.Key, Epoch: opened.Epoch, ExpiresAt: opened.ExpiresAt.Unix(), Since: since}
 }
 
 func (r ResumeRequest) socket() connection.Socket {
-	return connection.Socket{App: r.App, User: r.User, Connection: r.Connection, Device: r.Device, Key: r.Key, Epoch: r.Epoch,
+	return connection.Socket{App: id.StoredApp(r.App), User: r.User, Connection: r.Connection, Device: r.Device, Key: r.Key, Epoch: r.Epoch,
 		ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC()}
 }
 

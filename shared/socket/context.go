@@ -27,7 +27,7 @@ const (
 // that its errors are told in.
 func Context(caller authz.Caller, language fault.Language) map[string]any {
 	return map[string]any{
-		contextApp: string(caller.App), contextUser: string(caller.User), contextKey: string(caller.Key),
+		contextApp: caller.App.String(), contextUser: string(caller.User), contextKey: string(caller.Key),
 		contextDevice: caller.Device, contextEpoch: strconv.FormatInt(caller.Epoch, 10),
 		contextExpires: strconv.FormatInt(caller.ExpiresAt.Unix(), 10), contextLang: string(language),
 	}
@@ -47,7 +47,7 @@ func FromContext(event events.APIGatewayWebsocketProxyRequest) connection.Socket
 	number := func(name string) int64 { value, _ := strconv.ParseInt(text(name), 10, 64); return value }
 	connectionID := event.RequestContext.ConnectionID
 	return connection.Socket{
-		App: id.App(text(contextApp)), User: id.User(text(contextUser)), Key: id.Key(text(contextKey)), Connection: connectionID,
+		App: id.StoredApp(text(contextApp)), User: id.User(text(contextUser)), Key: id.Key(text(contextKey)), Connection: connectionID,
 		Device: connection.DeviceName(text(contextDevice), connectionID), Epoch: number(contextEpoch),
 		ExpiresAt: time.Unix(number(contextExpires), 0).UTC(),
 	}

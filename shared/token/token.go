@@ -78,7 +78,7 @@ type Issuer struct {
 type wire struct {
 	jwt.RegisteredClaims
 	Kind    Kind   `json:"kind"`
-	App     id.App `json:"app"`
+	App     string `json:"app"`
 	Key     id.Key `json:"key"`
 	Device  string `json:"dev,omitempty"`
 	Epoch   int64  `json:"epoch"`
@@ -94,7 +94,7 @@ func (i *Issuer) Sign(ctx context.Context, claims Claims) (string, error) {
 	body := wire{
 		RegisteredClaims: jwt.RegisteredClaims{Subject: string(claims.User), ID: claims.ID,
 			IssuedAt: jwt.NewNumericDate(i.Clock.Now()), ExpiresAt: jwt.NewNumericDate(claims.ExpiresAt)},
-		Kind: claims.Kind, App: claims.App, Key: claims.Key, Device: claims.Device, Epoch: claims.Epoch,
+		Kind: claims.Kind, App: claims.App.String(), Key: claims.Key, Device: claims.Device, Epoch: claims.Epoch,
 	}
 	if !claims.SessionExpiresAt.IsZero() {
 		body.Session = claims.SessionExpiresAt.Unix()
@@ -133,10 +133,10 @@ func (i *Issuer) Verify(ctx context.Context, text string, kind Kind) (Claims, er
 func (i *Issuer) secretOf(ctx context.Context, unverified *jwt.Token, body *wire) (any, error) {
 	text, _ := unverified.Header["kid"].(string)
 	number, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || !id.IsApp(string(body.App)) || !id.IsUser(body.Subject) || body.Key.App() != body.App {
+	if err != nil || !id.IsUser(body.Subject) || !id.IsApp(body.App) || body.Key.App().String() != body.App {
 		return nil, fault.New(fault.TokenInvalid)
 	}
-	secret, err := i.Secrets.SecretOf(ctx, body.App, uint32(number), seal.UserToken)
+	secret, err := i.Secrets.SecretOf(ctx, body.Key.App(), uint32(number), seal.UserToken)
 	if errors.Is(err, seal.ErrNoKey) {
 		return nil, fault.New(fault.TokenInvalid)
 	}
@@ -147,7 +147,7 @@ func (i *Issuer) secretOf(ctx context.Context, unverified *jwt.Token, body *wire
 }
 
 func (w wire) claims() Claims {
-	claims := Claims{Kind: w.Kind, App: w.App, User: id.User(w.Subject), Key: w.Key, Device: w.Device, Epoch: w.Epoch,
+	claims := Claims{Kind: w.Kind, App: w.Key.App(), User: id.User(w.Subject), Key: w.Key, Device: w.Device, Epoch: w.Epoch,
 		ExpiresAt: w.ExpiresAt.UTC(), ID: w.RegisteredClaims.ID}
 	if w.Session != 0 {
 		claims.SessionExpiresAt = time.Unix(w.Session, 0).UTC()

@@ -50,7 +50,7 @@ type device struct {
 	Expires    int64  `dynamodbav:"x"`
 }
 
-func partition(app id.App, user id.User) string { return string(app) + "#" + string(user) }
+func partition(app id.App, user id.User) string { return app.String() + "#" + string(user) }
 
 func itemKey(app id.App, user id.User) table.Item { return table.Key(partition(app, user), recordKey) }
 

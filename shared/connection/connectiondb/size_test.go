@@ -59,7 +59,7 @@ func number(n int64) types.AttributeValue { return &types.AttributeValueMemberN{
 
 func recordItemKey(socket connection.Socket) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"sk": &types.AttributeValueMemberS{Value: "R"},
-		"pk": &types.AttributeValueMemberS{Value: string(socket.App) + "#" + string(socket.User)}}
+		"pk": &types.AttributeValueMemberS{Value: socket.App.String() + "#" + string(socket.User)}}
 }
 
 // A message to a user with the largest record costs one write unit for it, on either side of a full ring.

@@ -52,7 +52,7 @@ type ticketRow struct {
 	Expires int64  `dynamodbav:"expires"`
 }
 
-func minter(app id.App, key id.Key) string { return string(app) + "#" + string(key) }
+func minter(app id.App, key id.Key) string { return app.String() + "#" + string(key) }
 
 // PutSocket implements connection.Store.
 func (s *Store) PutSocket(ctx context.Context, socket connection.Socket, expires time.Time) error {

@@ -39,7 +39,7 @@ type entryRow struct {
 }
 
 func logKey(app id.App, conversation id.Conversation) string {
-	return string(app) + "#" + string(conversation)
+	return app.String() + "#" + string(conversation)
 }
 
 // Append implements message.Log.

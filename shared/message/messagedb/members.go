@@ -31,7 +31,7 @@ type memberRow struct {
 	ReadOrdinal  int64  `dynamodbav:"read_ord"`
 }
 
-func memberKey(app id.App, user id.User) string { return string(app) + "#" + string(user) }
+func memberKey(app id.App, user id.User) string { return app.String() + "#" + string(user) }
 
 func (r memberRow) member(app id.App, user id.User) message.Member {
 	return message.Member{App: app, User: user, Conversation: id.Conversation(r.Conversation), Peer: id.User(r.Peer),

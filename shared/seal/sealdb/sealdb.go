@@ -37,7 +37,7 @@ type row struct {
 func (s *Store) Latest(ctx context.Context, app id.App) (seal.DataKey, error) {
 	answer, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, KeyConditionExpression: aws.String("pk = :app"),
-		ExpressionAttributeValues: table.Item{":app": table.S(string(app))},
+		ExpressionAttributeValues: table.Item{":app": table.S(app.String())},
 		ScanIndexForward:          aws.Bool(false), Limit: aws.Int32(1), ConsistentRead: aws.Bool(true),
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
 	})
@@ -57,7 +57,7 @@ func (s *Store) Latest(ctx context.Context, app id.App) (seal.DataKey, error) {
 // Get implements seal.Store.
 func (s *Store) Get(ctx context.Context, app id.App, number uint32) (seal.DataKey, error) {
 	var found row
-	ok, err := table.Get(ctx, s.DB, s.Table, table.Key(string(app), sortKey(number)), true, &found)
+	ok, err := table.Get(ctx, s.DB, s.Table, table.Key(app.String(), sortKey(number)), true, &found)
 	if err != nil {
 		return seal.DataKey{}, err
 	}
@@ -69,7 +69,7 @@ func (s *Store) Get(ctx context.Context, app id.App, number uint32) (seal.DataKe
 
 // Create implements seal.Store.
 func (s *Store) Create(ctx context.Context, app id.App, key seal.DataKey) error {
-	made := row{App: string(app), Number: sortKey(key.Number), Wrapped: key.Wrapped,
+	made := row{App: app.String(), Number: sortKey(key.Number), Wrapped: key.Wrapped,
 		CreatedAt: key.CreatedAt.UnixMilli(), Uses: key.Uses}
 	err := table.Put(ctx, s.DB, s.Table, made, "attribute_not_exists(pk)", nil, nil)
 	if errors.Is(err, table.ErrCondition) {
@@ -81,7 +81,7 @@ func (s *Store) Create(ctx context.Context, app id.App, key seal.DataKey) error 
 // AddUses implements seal.Store.
 func (s *Store) AddUses(ctx context.Context, app id.App, number uint32, uses int64) error {
 	return table.Update{
-		Table: s.Table, Key: table.Key(string(app), sortKey(number)),
+		Table: s.Table, Key: table.Key(app.String(), sortKey(number)),
 		Set: "ADD uses :uses", If: "attribute_exists(pk)", Values: table.Item{":uses": table.N(uses)},
 	}.Run(ctx, s.DB, nil)
 }

@@ -46,9 +46,11 @@ type claim struct {
 }
 
 // ItemKey returns the key of a user's profile, for reads of several tables at once.
-func ItemKey(app id.App, user id.User) table.Item { return table.Key(string(app) + "#" + string(user)) }
+func ItemKey(app id.App, user id.User) table.Item {
+	return table.Key(app.String() + "#" + string(user))
+}
 
-func nameKey(app id.App, compared string) string { return string(app) + "#name#" + compared }
+func nameKey(app id.App, compared string) string { return app.String() + "#name#" + compared }
 
 // Decode reads a profile.
 func Decode(item table.Item) (user.User, error) {
@@ -60,7 +62,7 @@ func Decode(item table.Item) (user.User, error) {
 }
 
 func (p profile) user() user.User {
-	return user.User{ID: id.User(p.User), App: id.App(p.App), Username: p.Username,
+	return user.User{ID: id.User(p.User), App: id.StoredApp(p.App), Username: p.Username,
 		CreatedAt: time.UnixMilli(p.CreatedAt).UTC(), TokenEpoch: p.TokenEpoch}
 }
 
@@ -115,7 +117,7 @@ func verdict(reasons []types.CancellationReason) error {
 func (s *Store) writes(made user.User, compared string) ([]types.TransactWriteItem, error) {
 	key := ItemKey(made.App, made.ID)["pk"].(*types.AttributeValueMemberS).Value
 	items := []any{
-		profile{Key: key, User: string(made.ID), App: string(made.App), Username: made.Username,
+		profile{Key: key, User: string(made.ID), App: made.App.String(), Username: made.Username,
 			CreatedAt: made.CreatedAt.UnixMilli(), TokenEpoch: made.TokenEpoch},
 		claim{Key: nameKey(made.App, compared), User: string(made.ID), Shard: shard(made.App, made.ID), Name: compared},
 	}
