@@ -1,4 +1,5 @@
-// Package root answers what belongs to no resource: the API's description, its status, and unknown routes.
+// Package root answers what belongs to no resource: the API's description, its status, the page behind the links in mails,
+// and unknown routes.
 package root
 
 import (
@@ -18,6 +19,7 @@ func Routes(edge *api.API, description []byte) error {
 		return err
 	}
 	edge.HandleFunc("GET /status", status)
+	edge.HandleFunc("GET /link", link)
 	edge.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(description) // whoever hung up needs no answer
@@ -51,7 +53,7 @@ func parse(description []byte) (table, error) {
 	if err := json.Unmarshal(description, &document); err != nil {
 		return nil, err
 	}
-	routes := table{"/status": {"GET"}, "/openapi.json": {"GET"}}
+	routes := table{"/status": {"GET"}, "/openapi.json": {"GET"}, "/link": {"GET"}}
 	for path, operations := range document.Paths {
 		for method := range operations {
 			routes[path] = append(routes[path], strings.ToUpper(method))
