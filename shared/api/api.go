@@ -24,10 +24,12 @@ import (
 
 // Authenticator checks credentials. authn.Authenticator is one.
 type Authenticator interface {
-	// Key checks an API key and loads the user that it acts for, if any.
-	Key(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
-	// Token checks a user token, and that its user is the actor.
-	Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error)
+	// Key checks an API key, where it may be used from, and loads the user that it acts for, if any.
+	Key(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
+	// Token checks a user token, and that its user is the request's actor.
+	Token(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
+	// Session checks a developer's session, and that the app that the request chooses, if any, is one of the account's.
+	Session(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
 }
 
 // API is a set of operations with one edge around them. It is an http.Handler.

@@ -22,10 +22,11 @@ type KeyInBody struct {
 func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error) {
 	seen := requestOf(ctx.Context())
 	if operation.Permission == authz.Public {
-		return authz.Caller{}, nil
+		return authz.Caller{Source: seen.source}, seen.malformedFor(ctx.Operation())
 	}
 	caller, err := a.authenticate(ctx, seen, operation)
-	if caller.App == "" && err != nil {
+	caller.Source = seen.source
+	if !caller.Known() && err != nil {
 		return authz.Caller{}, err // not even the credential is good
 	}
 	if denied := caller.Require(operation.Permission); denied != nil {
@@ -42,11 +43,14 @@ func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation)
 	if err != nil {
 		return authz.Caller{}, err
 	}
-	actor := operation.Actor.of(ctx, seen)
-	if looksLikeToken(credential) {
-		return a.authenticator.Token(ctx.Context(), credential, actor)
+	request := authz.Request{Actor: operation.Actor.of(ctx, seen), Source: seen.source, App: ctx.Header("X-App-Id")}
+	switch {
+	case strings.HasPrefix(credential, SessionPrefix):
+		return a.authenticator.Session(ctx.Context(), credential, request)
+	case looksLikeToken(credential):
+		return a.authenticator.Token(ctx.Context(), credential, request)
 	}
-	return a.authenticator.Key(ctx.Context(), credential, actor)
+	return a.authenticator.Key(ctx.Context(), credential, request)
 }
 
 // of returns the acting user that the request names.
@@ -60,7 +64,8 @@ func (f ActorFrom) of(ctx huma.Context, seen *request) authz.Actor {
 	return authz.Actor{}
 }
 
-// credential returns the one credential of the request: in Authorization, X-Api-Key or the body.
+// credential returns the one credential of the request: in Authorization, X-Api-Key or the body. Where there is none of
+// these, it is the cookie that a browser sends along, and then the request has to come from a page of our own.
 func (r *request) credential(ctx huma.Context) (string, error) {
 	var found string
 	for _, candidate := range []string{bearer(ctx.Header("Authorization")), ctx.Header("X-Api-Key"), r.members["api_key"]} {
@@ -72,10 +77,13 @@ func (r *request) credential(ctx huma.Context) (string, error) {
 			found = candidate
 		}
 	}
-	if found == "" {
+	if found != "" {
+		return found, nil
+	}
+	if found = r.origin.cookie(); found == "" {
 		return "", fault.New(fault.APIKeyMissing)
 	}
-	return found, nil
+	return found, r.origin.ownPage()
 }
 
 // bearer returns the credential of an Authorization header. One of another scheme is returned whole, and is malformed.

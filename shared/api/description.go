@@ -27,7 +27,8 @@ func description() *huma.OpenAPI {
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, or a user token."},
+				"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, a user token, or the session of a developer. With a session, X-App-Id names the app."},
+				"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "The session of a developer in a browser, with the header X-Tokenim-Console, from pages of the API's own origin only."},
 				"api_key": {Type: "apiKey", In: "header", Name: "X-Api-Key", Description: "An API key. POST bodies may carry it as \"api_key\" instead."},
 			},
 		},
@@ -43,8 +44,14 @@ func schemaName(t reflect.Type, hint string) string {
 var always = []fault.Code{fault.Unavailable, fault.Internal}
 
 // withCredential are those of every operation that needs a credential.
-var withCredential = []fault.Code{fault.APIKeyMissing, fault.APIKeyMalformed, fault.APIKeyUnknown, fault.APIKeyExpired,
-	fault.APIKeyRevoked, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked, fault.CredentialConflict, fault.PermissionDenied}
+var withCredential = []fault.Code{fault.APIKeyMissing, fault.CredentialConflict, fault.PermissionDenied}
+
+// withKey are those of operations in an app, which keys and tokens can be good for.
+var withKey = []fault.Code{fault.APIKeyMalformed, fault.APIKeyUnknown, fault.APIKeyExpired, fault.APIKeyRevoked,
+	fault.SourceNotAllowed, fault.AppDeleted, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked}
+
+// withSession are those of operations that a developer's session can be good for.
+var withSession = []fault.Code{fault.SessionInvalid, fault.SessionExpired, fault.CrossSiteRequest}
 
 // withFields are those of every operation, all of which check their parameters or their body.
 var withFields = []fault.Code{fault.FieldUnknown, fault.FieldMissing, fault.FieldType, fault.FieldTooShort, fault.FieldTooLong,
@@ -62,14 +69,35 @@ func (o Operation) declare() huma.Operation {
 	}
 	codes := slices.Concat(o.Errors, withFields, always)
 	if o.Permission != authz.Public {
-		declared.Security = []map[string][]string{{"bearer": {}}, {"api_key": {}}}
-		codes = append(codes, withCredential...)
+		var ways []fault.Code
+		declared.Security, ways = o.credentials()
+		codes = slices.Concat(codes, withCredential, ways)
 	}
 	if o.Method != http.MethodGet && o.Method != http.MethodDelete {
 		codes = append(codes, withBody...)
 	}
 	declared.Responses = responses(codes)
 	return declared
+}
+
+// credentials returns what the operation can be called with, and the codes that this brings.
+func (o Operation) credentials() (ways []map[string][]string, codes []fault.Code) {
+	entry, _ := authz.Lookup(o.Permission)
+	ways = []map[string][]string{{"bearer": {}}}
+	if entry.Least != "" {
+		ways = append(ways, map[string][]string{"session": {}})
+		codes = append(codes, withSession...)
+	}
+	switch {
+	case entry.Key:
+		ways = append(ways, map[string][]string{"api_key": {}})
+		codes = append(slices.Concat(codes, withKey), fault.AppNotChosen, fault.AppNotFound)
+	case entry.User:
+		codes = slices.Concat(codes, withKey)
+	default:
+		codes = append(codes, fault.SessionNeeded)
+	}
+	return ways, codes
 }
 
 // responses describes the problem documents of the codes, by status.

@@ -21,6 +21,8 @@ func (a *API) Lambda(ctx context.Context, event events.APIGatewayV2HTTPRequest) 
 	written := &answerWriter{header: http.Header{}, status: http.StatusOK}
 	a.ServeHTTP(written, request)
 	answer := events.APIGatewayV2HTTPResponse{StatusCode: written.status, Headers: map[string]string{}, Body: written.body.String()}
+	answer.Cookies = written.header.Values("Set-Cookie")
+	written.header.Del("Set-Cookie")
 	for name, values := range written.header {
 		answer.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
 	}
@@ -38,6 +40,7 @@ func toRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 		body = decoded
 	}
 	ctx = WithRequestID(ctx, event.RequestContext.RequestID)
+	ctx = WithSource(ctx, event.RequestContext.HTTP.SourceIP)
 	request, err := http.NewRequestWithContext(ctx, event.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
@@ -46,6 +49,10 @@ func toRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	for name, value := range event.Headers {
 		request.Header.Set(name, value)
 	}
+	if len(event.Cookies) > 0 {
+		request.Header.Set("Cookie", strings.Join(event.Cookies, "; "))
+	}
+	request.Host = request.Header.Get("Host")
 	return request, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"net/netip"
 
 	"golang.org/x/text/language"
 
@@ -20,6 +21,9 @@ const maxBody = 64 << 10
 type request struct {
 	id       string
 	language fault.Language
+	// source is the address that it came from, origin the page.
+	source netip.Addr
+	origin origin
 	// body is the whole body, members its top-level strings, malformed what is wrong with its form.
 	body      []byte
 	members   map[string]string
@@ -38,6 +42,18 @@ func requestOf(ctx context.Context) *request {
 	return &request{language: fault.English}
 }
 
+type sourceKey struct{}
+
+// WithSource returns a context that carries the address that the request came from, as API Gateway saw it. What a header
+// says of it is anybody's claim.
+func WithSource(ctx context.Context, address string) context.Context {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, sourceKey{}, parsed.Unmap())
+}
+
 type requestIDKey struct{}
 
 // WithRequestID returns a context that carries the request's ID, as API Gateway gave it.
@@ -47,7 +63,8 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 
 // newRequest reads the request's body and language.
 func newRequest(r *http.Request) (*request, *http.Request) {
-	seen := &request{language: Language(r.Header.Get("Accept-Language"))}
+	seen := &request{language: Language(r.Header.Get("Accept-Language")), origin: origin{header: r.Header.Clone(), host: r.Host}}
+	seen.source, _ = r.Context().Value(sourceKey{}).(netip.Addr)
 	seen.id, _ = r.Context().Value(requestIDKey{}).(string)
 	if seen.id == "" {
 		seen.id = randomID()

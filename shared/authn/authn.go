@@ -1,10 +1,12 @@
-// Package authn finds out who is calling: an application by its API key, or an end user by a user token, a connect
-// ticket or an open socket. Whatever the credential says is checked against the records of key and user, read strongly
+// Package authn finds out who is calling: an application by its API key, a developer by a session, or an end user by a
+// user token, a connect ticket or an open socket. Whatever the credential says is checked against the records of key and user, read strongly
 // in one round trip, on every request and every frame: a revocation bites at the next one.
 package authn
 
 import (
 	"context"
+	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/apikey"
@@ -23,6 +25,12 @@ type Records interface {
 	Load(ctx context.Context, app id.App, key id.Key, user id.User) (*apikey.Key, *user.User, error)
 }
 
+// Uses writes down that keys are used.
+type Uses interface {
+	// Used writes down when and from where the key was used, where that has not been done since the time before.
+	Used(ctx context.Context, app id.App, key id.Key, at, before time.Time, source string) error
+}
+
 // Names resolves usernames. user.Service is one.
 type Names interface {
 	// Resolve returns the ID that an ID or username stands for, without checking that an ID exists.
@@ -31,15 +39,18 @@ type Names interface {
 
 // Authenticator checks credentials.
 type Authenticator struct {
-	Records Records
-	Names   Names
-	Tokens  *token.Issuer
-	Clock   clock.Clock
+	Records    Records
+	Developers *Developers
+	Uses       Uses
+	Names      Names
+	Tokens     *token.Issuer
+	Clock      clock.Clock
 }
 
 // Key checks an API key and loads the user that it acts for; an empty actor is none. The key is judged first: whoever
 // has none learns nothing about users, not even by the time that an answer takes.
-func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error) {
+func (a *Authenticator) Key(ctx context.Context, text string, request authz.Request) (authz.Caller, error) {
+	actor := request.Actor
 	secret, err := apikey.Parse(text)
 	if err != nil {
 		return authz.Caller{}, err
@@ -58,6 +69,10 @@ func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor)
 	if err := key.Check(secret, a.Clock.Now()); err != nil {
 		return authz.Caller{}, err
 	}
+	if err := key.AllowsSource(request.Source); err != nil {
+		return authz.Caller{}, err
+	}
+	a.noteUse(ctx, *key, request.Source)
 	caller := authz.Caller{App: app, Key: key.ID, Scopes: key.Scopes}
 	if actor.User == "" {
 		return caller, nil
@@ -66,6 +81,43 @@ func (a *Authenticator) Key(ctx context.Context, text string, actor authz.Actor)
 		if found, err = a.byName(ctx, app, actor); err != nil {
 			return caller, err
 		}
+	}
+	if found == nil {
+		return caller, user.NotFound(actor.Field)
+	}
+	caller.User, caller.Epoch = found.ID, found.TokenEpoch
+	return caller, nil
+}
+
+// noteUse writes down that the key is used, at most once in the interval. Its failure is nobody's: what the record says is
+// then an hour older.
+func (a *Authenticator) noteUse(ctx context.Context, key apikey.Key, source netip.Addr) {
+	now := a.Clock.Now()
+	if !key.UseDue(now) {
+		return
+	}
+	if err := a.Uses.Used(ctx, key.App, key.ID, now, key.UseBefore(now), source.String()); err != nil {
+		slog.WarnContext(ctx, "use of a key not written down", "error", err)
+	}
+}
+
+// Session checks a developer's session and loads the user that the developer acts for, if any.
+func (a *Authenticator) Session(ctx context.Context, text string, request authz.Request) (authz.Caller, error) {
+	caller, err := a.Developers.Session(ctx, text, request)
+	if err != nil {
+		return caller, err
+	}
+	return a.actingFor(ctx, caller, request.Actor)
+}
+
+// actingFor loads the user that a developer acts for in an app.
+func (a *Authenticator) actingFor(ctx context.Context, caller authz.Caller, actor authz.Actor) (authz.Caller, error) {
+	if actor.User == "" || caller.App.IsZero() {
+		return caller, nil
+	}
+	found, err := a.byName(ctx, caller.App, actor)
+	if err != nil {
+		return caller, err
 	}
 	if found == nil {
 		return caller, user.NotFound(actor.Field)
@@ -86,7 +138,8 @@ func (a *Authenticator) byName(ctx context.Context, app id.App, actor authz.Acto
 
 // Token checks a user token. An actor other than the token's user is refused: as not found where the app has no such
 // user, else as not yourself. An empty actor is the token's user.
-func (a *Authenticator) Token(ctx context.Context, text string, actor authz.Actor) (authz.Caller, error) {
+func (a *Authenticator) Token(ctx context.Context, text string, request authz.Request) (authz.Caller, error) {
+	actor := request.Actor
 	claims, err := a.Tokens.Verify(ctx, text, token.User)
 	if err != nil {
 		return authz.Caller{}, err
