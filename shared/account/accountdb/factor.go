@@ -1,0 +1,128 @@
+package accountdb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/tokenim/tokenim/shared/account"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+type factorRow struct {
+	ID     string `dynamodbav:"pk"`
+	Sort   string `dynamodbav:"sk"`
+	Secret []byte `dynamodbav:"secret"`
+	Step   int64  `dynamodbav:"step"`
+	// Recovery is absent where no code is left: DynamoDB has no empty sets.
+	Recovery  [][]byte `dynamodbav:"recovery,binaryset,omitempty"`
+	CreatedAt int64    `dynamodbav:"created_at"`
+}
+
+type setupRow struct {
+	ID        string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+	Secret    []byte `dynamodbav:"secret"`
+	ExpiresAt int64  `dynamodbav:"expires_at"`
+	Sweep     int64  `dynamodbav:"expires"` // TTL, seconds
+}
+
+func (r factorRow) decode() *account.Factor {
+	return &account.Factor{Secret: r.Secret, Step: r.Step, Recovery: r.Recovery, CreatedAt: instant(r.CreatedAt)}
+}
+
+func factorKey(developer id.Developer) table.Item { return table.Key(string(developer), factorSort) }
+
+// PutSetup implements account.Logins.
+func (s *Logins) PutSetup(ctx context.Context, developer id.Developer, setup account.Setup) error {
+	return table.Put(ctx, s.DB, s.DevelopersTable, setupRow{ID: string(developer), Sort: setupSort, Secret: setup.Secret,
+		ExpiresAt: millis(setup.ExpiresAt), Sweep: sweepAt(setup.ExpiresAt)}, "", nil, nil)
+}
+
+// Setup implements account.Logins.
+func (s *Logins) Setup(ctx context.Context, developer id.Developer) (account.Setup, error) {
+	var found setupRow
+	if err := get(ctx, s.DB, s.DevelopersTable, string(developer), setupSort, &found); err != nil {
+		return account.Setup{}, err
+	}
+	if !lasts(s.Clock, found.ExpiresAt) {
+		return account.Setup{}, account.ErrNotFound
+	}
+	return account.Setup{Secret: found.Secret, ExpiresAt: instant(found.ExpiresAt)}, nil
+}
+
+// PutFactor implements account.Logins.
+func (s *Logins) PutFactor(ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor) error {
+	work := &transaction{db: s.DB, doing: "turn a second factor on"}
+	work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(string(developer), setupSort), If: "#secret = :secret AND " + live,
+		Names:  map[string]string{"#secret": "secret"},
+		Values: table.Item{":secret": &types.AttributeValueMemberB{Value: setup.Secret}, ":now": now(s.Clock)}}, account.ErrUsed)
+	work.put(s.DevelopersTable, factorRow{ID: string(developer), Sort: factorSort, Secret: factor.Secret, Step: factor.Step,
+		Recovery: factor.Recovery, CreatedAt: millis(factor.CreatedAt)}, absent, account.ErrChanged)
+	return work.run(ctx)
+}
+
+// RemoveFactor implements account.Logins.
+func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.DevelopersTable, Key: factorKey(developer),
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
+	if err != nil {
+		return table.Classify("turn a second factor off", err)
+	}
+	return nil
+}
+
+// SetRecovery implements account.Logins.
+func (s *Logins) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte) error {
+	change := table.Update{Table: s.DevelopersTable, Key: factorKey(developer), Set: "REMOVE #recovery", If: present,
+		Names: map[string]string{"#recovery": "recovery"}}
+	if len(codes) > 0 {
+		change.Set = "SET #recovery = :codes"
+		change.Values = table.Item{":codes": &types.AttributeValueMemberBS{Value: codes}}
+	}
+	err := change.Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return account.ErrNotFound
+	}
+	return err
+}
+
+// factor reads the second factor alone.
+func (s *Logins) factor(ctx context.Context, developer id.Developer) (found factorRow, err error) {
+	return found, get(ctx, s.DB, s.DevelopersTable, string(developer), factorSort, &found)
+}
+
+// UseStep implements account.Logins.
+func (s *Logins) UseStep(ctx context.Context, developer id.Developer, step int64) error {
+	work := &transaction{db: s.DB, doing: "use a time step"}
+	work.update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer), Set: "SET #step = :step", If: "#step < :step",
+		Names: map[string]string{"#step": "step"}, Values: table.Item{":step": table.N(step)}}, account.ErrUsed)
+	err := work.run(ctx)
+	if errors.Is(err, account.ErrUsed) {
+		if _, missing := s.factor(ctx, developer); missing != nil {
+			return missing
+		}
+	}
+	return err
+}
+
+// UseRecovery implements account.Logins. What is left is counted after it; codes used at the same time count as used.
+func (s *Logins) UseRecovery(ctx context.Context, developer id.Developer, code []byte) (int, error) {
+	work := &transaction{db: s.DB, doing: "use a recovery code"}
+	work.update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer),
+		Set: "DELETE #recovery :codes", If: "contains(#recovery, :code)",
+		Names: map[string]string{"#recovery": "recovery"},
+		Values: table.Item{":code": &types.AttributeValueMemberB{Value: code},
+			":codes": &types.AttributeValueMemberBS{Value: [][]byte{code}}}}, account.ErrUsed)
+	if err := work.run(ctx); err != nil {
+		return 0, err
+	}
+	after, err := s.factor(ctx, developer)
+	if errors.Is(err, account.ErrNotFound) {
+		return 0, nil // turned off since
+	}
+	return len(after.Recovery), err
+}

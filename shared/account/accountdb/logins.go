@@ -1,0 +1,184 @@
+package accountdb
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/tokenim/tokenim/shared/account"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+// Logins implements account.Logins.
+type Logins struct {
+	DB *dynamodb.Client
+	// DevelopersTable and AccountsTable are the tables' names.
+	DevelopersTable, AccountsTable string
+	Clock                          clock.Clock
+}
+
+var _ account.Logins = (*Logins)(nil)
+
+type developerRow struct {
+	ID        string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+	Email     string `dynamodbav:"email"`
+	Password  string `dynamodbav:"password"`
+	Language  string `dynamodbav:"language"`
+	CreatedAt int64  `dynamodbav:"created_at"`
+	Version   int64  `dynamodbav:"version"`
+}
+
+// claimRow says whose an address is.
+type claimRow struct {
+	Key       string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+	Developer string `dynamodbav:"developer"`
+}
+
+func (r developerRow) developer() account.Developer {
+	return account.Developer{ID: id.Developer(r.ID), Email: account.Email(r.Email), Password: r.Password,
+		Language: fault.Language(r.Language), CreatedAt: instant(r.CreatedAt), Version: r.Version}
+}
+
+func developerKey(developer id.Developer) table.Item {
+	return table.Key(string(developer), developerSort)
+}
+
+// ByEmail implements account.Logins.
+func (s *Logins) ByEmail(ctx context.Context, email account.Email) (id.Developer, error) {
+	var found claimRow
+	err := get(ctx, s.DB, s.DevelopersTable, claimKey(email), onlySort, &found)
+	return id.Developer(found.Developer), err
+}
+
+// Developer implements account.Logins with one round trip.
+func (s *Logins) Developer(ctx context.Context, developer id.Developer) (account.Developer, *account.Factor, error) {
+	items, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.DevelopersTable, Strong: true,
+		Keys: []table.Item{developerKey(developer), factorKey(developer)}})
+	if err != nil {
+		return account.Developer{}, nil, err
+	}
+	login, factor, err := decodeLogin(items[s.DevelopersTable])
+	if err != nil {
+		return account.Developer{}, nil, err
+	}
+	if login == nil {
+		return account.Developer{}, nil, account.ErrNotFound
+	}
+	return *login, factor, nil
+}
+
+// decodeLogin reads the rows of a developer and of the second factor, each of which may be missing, in any order.
+func decodeLogin(items []table.Item) (login *account.Developer, factor *account.Factor, err error) {
+	for _, item := range items {
+		var row developerRow
+		if err := table.Decode(item, &row); err != nil {
+			return nil, nil, err
+		}
+		if row.Sort == developerSort {
+			decoded := row.developer()
+			login = &decoded
+			continue
+		}
+		var found factorRow
+		if err := table.Decode(item, &found); err != nil {
+			return nil, nil, err
+		}
+		factor = found.decode()
+	}
+	return login, factor, nil
+}
+
+// Developers implements account.Logins.
+func (s *Logins) Developers(ctx context.Context, developers []id.Developer) ([]account.Developer, error) {
+	var keys []table.Item
+	for _, developer := range slices.Compact(slices.Sorted(slices.Values(developers))) {
+		keys = append(keys, developerKey(developer))
+	}
+	items, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.DevelopersTable, Keys: keys, Strong: true})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := decodeAll[developerRow](items[s.DevelopersTable])
+	var found []account.Developer
+	for _, row := range rows {
+		found = append(found, row.developer())
+	}
+	return found, err
+}
+
+// Activate implements account.Logins.
+func (s *Logins) Activate(ctx context.Context, link [32]byte, developer account.Developer, made account.Account) error {
+	work := &transaction{db: s.DB, doing: "activate a sign-up"}
+	work.takeLink(s.DevelopersTable, link, s.Clock)
+	work.addDeveloper(s.DevelopersTable, developer)
+	work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(pendingKey(developer.Email), onlySort)}, nil)
+	work.put(s.AccountsTable, accountRow{ID: string(made.ID), Sort: accountSort, Name: made.Name, CreatedAt: millis(made.CreatedAt),
+		Members: 1, Owners: 1}, absent, nil)
+	work.addMember(s.AccountsTable, account.Member{Account: made.ID, Developer: developer.ID, Role: authz.Owner, Since: made.CreatedAt})
+	return work.run(ctx)
+}
+
+// addDeveloper makes a login: account.ErrTaken where the address is another's.
+func (t *transaction) addDeveloper(tableName string, developer account.Developer) {
+	t.put(tableName, claimRow{Key: claimKey(developer.Email), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
+	t.put(tableName, developerRow{ID: string(developer.ID), Sort: developerSort, Email: string(developer.Email),
+		Password: developer.Password, Language: string(developer.Language), CreatedAt: millis(developer.CreatedAt),
+		Version: developer.Version}, absent, nil)
+}
+
+// change is an update of a login whose version is the one given.
+func (s *Logins) change(developer id.Developer, version int64, set, attribute, value string) table.Update {
+	return table.Update{Table: s.DevelopersTable, Key: developerKey(developer), Set: set, If: "#version = :version",
+		Names:  map[string]string{"#version": "version", "#attribute": attribute},
+		Values: table.Item{":version": table.N(version), ":value": table.S(value)}}
+}
+
+// counting is change, and counts the version up.
+func (s *Logins) counting(developer id.Developer, version int64, attribute, value string) table.Update {
+	change := s.change(developer, version, "SET #attribute = :value, #version = :next", attribute, value)
+	change.Values[":next"] = table.N(version + 1)
+	return change
+}
+
+// SetPassword implements account.Logins.
+func (s *Logins) SetPassword(
+	ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string,
+) error {
+	work := &transaction{db: s.DB, doing: "set a password"}
+	if link != nil {
+		work.takeLink(s.DevelopersTable, *link, s.Clock)
+	}
+	work.update(s.counting(developer, version, "password", hash), account.ErrChanged)
+	sessions := NewSessions(s.DB, s.AccountsTable, s.Clock)
+	return sessions.endAll(ctx, work, developer, keep)
+}
+
+// Rehash implements account.Logins. A second attempt finds the same version and writes the same.
+func (s *Logins) Rehash(ctx context.Context, developer id.Developer, version int64, hash string) error {
+	err := s.change(developer, version, "SET #attribute = :value", "password", hash).Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return account.ErrChanged
+	}
+	return err
+}
+
+// SetEmail implements account.Logins.
+func (s *Logins) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte) error {
+	work := &transaction{db: s.DB, doing: "set an address"}
+	work.takeLink(s.DevelopersTable, link, s.Clock)
+	if to != developer.Email { // a transaction cannot touch a row twice
+		work.put(s.DevelopersTable, claimRow{Key: claimKey(to), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
+		work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(claimKey(developer.Email), onlySort),
+			If: "developer = :developer", Values: table.Item{":developer": table.S(string(developer.ID))}}, account.ErrChanged)
+	}
+	work.update(s.counting(developer.ID, developer.Version, "email", string(to)), account.ErrChanged)
+	return work.run(ctx)
+}

@@ -1,0 +1,154 @@
+package accountdb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/tokenim/tokenim/shared/account"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/login/logindb"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+// Sessions implements login.Store; what every function reads is logindb's. It needs no right on the table of
+// developers.
+type Sessions struct{ logindb.Store }
+
+var _ login.Store = (*Sessions)(nil)
+
+// NewSessions returns the store of sessions on the table.
+func NewSessions(db *dynamodb.Client, accountsTable string, clock clock.Clock) *Sessions {
+	return &Sessions{logindb.Store{DB: db, AccountsTable: accountsTable, Clock: clock}}
+}
+
+// Epoch implements login.Store.
+func (s *Sessions) Epoch(ctx context.Context, developer id.Developer) (int64, error) {
+	var found logindb.Row
+	_, err := table.Get(ctx, s.DB, s.AccountsTable, logindb.EpochKey(developer), true, &found)
+	return found.Epoch, err
+}
+
+// PutSession implements login.Store.
+func (s *Sessions) PutSession(ctx context.Context, session login.Session) error {
+	return table.Put(ctx, s.DB, s.AccountsTable, logindb.Row{Developer: string(session.Developer), Sort: logindb.SessionPrefix + session.ID,
+		Account: string(session.Account), Hash: session.Hash[:], Epoch: session.Epoch, CreatedAt: millis(session.CreatedAt),
+		SeenAt: millis(session.SeenAt), ConfirmedAt: millis(session.ConfirmedAt), ExpiresAt: millis(session.ExpiresAt),
+		Source: session.Source, Agent: session.Agent, Sweep: sweepAt(session.ExpiresAt)}, "", nil, nil)
+}
+
+// List implements login.Store. The row of the epoch, "sessions", comes with the same query as "session#…".
+func (s *Sessions) List(ctx context.Context, developer id.Developer) ([]login.Session, error) {
+	items, err := query(ctx, s.DB, s.AccountsTable, string(developer), "session", "", 0)
+	if err != nil {
+		return nil, err
+	}
+	sessions, epoch, err := s.Decode(items)
+	if err != nil {
+		return nil, err
+	}
+	sessions = slices.DeleteFunc(sessions, func(session login.Session) bool { return session.Epoch != epoch })
+	slices.SortFunc(sessions, func(a, b login.Session) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return sessions, nil
+}
+
+// Confirm implements login.Store.
+func (s *Sessions) Confirm(ctx context.Context, developer id.Developer, session string, at time.Time) error {
+	return s.set(ctx, developer, session, "confirmed_at", table.N(millis(at)))
+}
+
+// Switch implements login.Store.
+func (s *Sessions) Switch(ctx context.Context, developer id.Developer, session string, to id.Account) error {
+	return s.set(ctx, developer, session, "account", table.S(string(to)))
+}
+
+func (s *Sessions) set(ctx context.Context, developer id.Developer, session, attribute string, value types.AttributeValue) error {
+	if err := s.lasting(ctx, developer, session); err != nil {
+		return err
+	}
+	err := table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), Set: "SET #attribute = :value", If: live,
+		Names:  map[string]string{"#attribute": attribute},
+		Values: table.Item{":value": value, ":now": now(s.Clock)}}.Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return account.ErrNotFound
+	}
+	return err
+}
+
+// lasting returns account.ErrNotFound where the session has ended. If all are ended right after it, what is written to
+// this one does not bring it back.
+func (s *Sessions) lasting(ctx context.Context, developer id.Developer, session string) error {
+	found, epoch, err := s.Session(ctx, developer, session)
+	if err == nil && (found == nil || found.Epoch != epoch) {
+		return account.ErrNotFound
+	}
+	return err
+}
+
+// End implements login.Store.
+func (s *Sessions) End(ctx context.Context, developer id.Developer, session string) error {
+	if err := s.lasting(ctx, developer, session); err != nil {
+		return err
+	}
+	work := &transaction{db: s.DB, doing: "end a session"}
+	work.remove(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), If: live,
+		Values: table.Item{":now": now(s.Clock)}}, account.ErrNotFound)
+	return work.run(ctx)
+}
+
+// EndAll implements login.Store.
+func (s *Sessions) EndAll(ctx context.Context, developer id.Developer, keep string) error {
+	return s.endAll(ctx, &transaction{db: s.DB, doing: "end all sessions"}, developer, keep)
+}
+
+// errOvertaken says that the epoch or the session to keep changed between reading and writing.
+var errOvertaken = errors.New("sessions changed meanwhile")
+
+// endAll runs the transaction with the end of all sessions but the one to keep as its last steps.
+func (s *Sessions) endAll(ctx context.Context, work *transaction, developer id.Developer, keep string) error {
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return table.Classify(work.doing, err)
+		}
+		whole := work.clone()
+		if err := s.moveEpoch(ctx, whole, developer, keep); err != nil {
+			return err
+		}
+		if err := whole.run(ctx); !errors.Is(err, errOvertaken) {
+			return err
+		}
+	}
+}
+
+// moveEpoch adds the steps that end all sessions but one. A session that was ended before is not kept: it would come back.
+func (s *Sessions) moveEpoch(ctx context.Context, work *transaction, developer id.Developer, keep string) error {
+	move := table.Update{Table: s.AccountsTable, Key: logindb.EpochKey(developer), Set: "ADD epoch :one", Values: table.Item{":one": table.N(1)}}
+	if keep == "" {
+		work.update(move, nil)
+		return nil
+	}
+	kept, epoch, err := s.Session(ctx, developer, keep)
+	if err != nil {
+		return err
+	}
+	if kept == nil || kept.Epoch != epoch {
+		work.update(move, nil)
+		return nil
+	}
+	move.Set, move.If = "SET epoch = :next", "attribute_not_exists(epoch) OR epoch = :epoch"
+	move.Values = table.Item{":next": table.N(epoch + 1), ":epoch": table.N(epoch)}
+	work.update(move, errOvertaken)
+	work.update(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, keep), Set: "SET epoch = :next",
+		If: "epoch = :epoch AND " + live, Values: table.Item{":next": table.N(epoch + 1), ":epoch": table.N(epoch), ":now": now(s.Clock)},
+	}, errOvertaken)
+	return nil
+}

@@ -1,0 +1,184 @@
+package accountdb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/tokenim/tokenim/shared/account"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/login/logindb"
+	"github.com/tokenim/tokenim/shared/table"
+)
+
+// Teams implements account.Teams.
+type Teams struct {
+	DB *dynamodb.Client
+	// AccountsTable and DevelopersTable are the tables' names; only Join touches the second.
+	AccountsTable, DevelopersTable string
+	Clock                          clock.Clock
+}
+
+var _ account.Teams = (*Teams)(nil)
+
+// accountRow is how an account's row begins. It has counts of other packages as well, so it is never put again.
+type accountRow struct {
+	ID        string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+	Name      string `dynamodbav:"name"`
+	CreatedAt int64  `dynamodbav:"created_at"`
+	Members   int64  `dynamodbav:"members"`
+	Owners    int64  `dynamodbav:"owners"`
+}
+
+type memberRow struct {
+	Account string `dynamodbav:"pk"`
+	Sort    string `dynamodbav:"sk"`
+	Role    string `dynamodbav:"role"`
+	Since   int64  `dynamodbav:"since"`
+}
+
+// membershipRow is what a developer's accounts are found by.
+type membershipRow struct {
+	Developer string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+}
+
+func (r memberRow) member() account.Member {
+	return account.Member{Account: id.Account(r.Account), Developer: id.Developer(strings.TrimPrefix(r.Sort, logindb.MemberPrefix)),
+		Role: authz.Role(r.Role), Since: instant(r.Since)}
+}
+
+func accountKey(of id.Account) table.Item { return table.Key(string(of), accountSort) }
+
+// Account implements account.Teams.
+func (s *Teams) Account(ctx context.Context, of id.Account) (account.Account, error) {
+	var found accountRow
+	if err := get(ctx, s.DB, s.AccountsTable, string(of), accountSort, &found); err != nil {
+		return account.Account{}, err
+	}
+	return account.Account{ID: of, Name: found.Name, CreatedAt: instant(found.CreatedAt)}, nil
+}
+
+// Rename implements account.Teams.
+func (s *Teams) Rename(ctx context.Context, of id.Account, name string) error {
+	err := table.Update{Table: s.AccountsTable, Key: accountKey(of), Set: "SET #name = :name", If: present,
+		Names: map[string]string{"#name": "name"}, Values: table.Item{":name": table.S(name)}}.Run(ctx, s.DB, nil)
+	if errors.Is(err, table.ErrCondition) {
+		return account.ErrNotFound
+	}
+	return err
+}
+
+// Accounts implements account.Teams.
+func (s *Teams) Accounts(ctx context.Context, developer id.Developer) ([]id.Account, error) {
+	items, err := query(ctx, s.DB, s.AccountsTable, string(developer), accountPrefix, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := decodeAll[membershipRow](items)
+	var all []id.Account
+	for _, row := range rows {
+		all = append(all, id.Account(strings.TrimPrefix(row.Sort, accountPrefix)))
+	}
+	return all, err
+}
+
+// Member implements account.Teams.
+func (s *Teams) Member(ctx context.Context, of id.Account, developer id.Developer) (account.Member, error) {
+	var found memberRow
+	if err := get(ctx, s.DB, s.AccountsTable, string(of), logindb.MemberPrefix+string(developer), &found); err != nil {
+		return account.Member{}, err
+	}
+	return found.member(), nil
+}
+
+// Members implements account.Teams.
+func (s *Teams) Members(ctx context.Context, of id.Account, after id.Developer, limit int) ([]account.Member, error) {
+	items, err := query(ctx, s.DB, s.AccountsTable, string(of), logindb.MemberPrefix, string(after), limit)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := decodeAll[memberRow](items)
+	var all []account.Member
+	for _, row := range rows {
+		all = append(all, row.member())
+	}
+	return all, err
+}
+
+// addMember makes a member: account.ErrMember where it is one.
+func (t *transaction) addMember(tableName string, member account.Member) {
+	t.put(tableName, memberRow{Account: string(member.Account), Sort: logindb.MemberPrefix + string(member.Developer),
+		Role: string(member.Role), Since: millis(member.Since)}, absent, account.ErrMember)
+	t.put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account)}, "", nil)
+}
+
+// Join implements account.Teams.
+func (s *Teams) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer) error {
+	work := &transaction{db: s.DB, doing: "join an account"}
+	work.takeLink(s.DevelopersTable, link.Hash, s.Clock)
+	work.remove(s.open(link.Account, link.Invitation), account.ErrUsed)
+	if made != nil {
+		work.addDeveloper(s.DevelopersTable, *made)
+	}
+	work.addMember(s.AccountsTable, member)
+	count := table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #members :one",
+		If: "#members < :max", Names: map[string]string{"#members": "members"},
+		Values: table.Item{":one": table.N(1), ":max": table.N(account.MaxMembers)}}
+	if member.Role == authz.Owner {
+		count.Set += ", #owners :one"
+		count.Names["#owners"] = "owners"
+	}
+	work.update(count, account.ErrFull)
+	return work.run(ctx)
+}
+
+// standing names a member's row as long as the role is the one given.
+func (s *Teams) standing(member account.Member) table.Update {
+	return table.Update{Table: s.AccountsTable, Key: table.Key(string(member.Account), logindb.MemberPrefix+string(member.Developer)),
+		If: "#role = :was", Names: map[string]string{"#role": "role"}, Values: table.Item{":was": table.S(string(member.Role))}}
+}
+
+// SetRole implements account.Teams.
+func (s *Teams) SetRole(ctx context.Context, member account.Member, to authz.Role) error {
+	work := &transaction{db: s.DB, doing: "set a role"}
+	change := s.standing(member)
+	change.Set, change.Values[":to"] = "SET #role = :to", table.S(string(to))
+	work.update(change, account.ErrChanged)
+	was, is := member.Role == authz.Owner, to == authz.Owner
+	switch {
+	case was && !is:
+		work.update(s.loseOwner(member.Account), account.ErrLastOwner)
+	case is && !was:
+		work.update(table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #owners :one",
+			Names: map[string]string{"#owners": "owners"}, Values: table.Item{":one": table.N(1)}}, nil)
+	}
+	return work.run(ctx)
+}
+
+// loseOwner counts an owner less, where one is left after it.
+func (s *Teams) loseOwner(of id.Account) table.Update {
+	return table.Update{Table: s.AccountsTable, Key: accountKey(of), Set: "ADD #owners :less", If: "#owners > :one",
+		Names: map[string]string{"#owners": "owners"}, Values: table.Item{":less": table.N(-1), ":one": table.N(1)}}
+}
+
+// Leave implements account.Teams.
+func (s *Teams) Leave(ctx context.Context, member account.Member) error {
+	work := &transaction{db: s.DB, doing: "leave an account"}
+	work.remove(s.standing(member), account.ErrChanged)
+	work.remove(table.Update{Table: s.AccountsTable, Key: table.Key(string(member.Developer), accountPrefix+string(member.Account))}, nil)
+	count, refusal := table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #members :less",
+		Names: map[string]string{}, Values: table.Item{":less": table.N(-1)}}, error(nil)
+	if member.Role == authz.Owner {
+		count, refusal = s.loseOwner(member.Account), account.ErrLastOwner
+		count.Set += ", #members :less"
+	}
+	count.Names["#members"] = "members"
+	work.update(count, refusal)
+	return work.run(ctx)
+}

@@ -1,0 +1,157 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/mail"
+	"github.com/tokenim/tokenim/shared/password"
+	"github.com/tokenim/tokenim/shared/totp"
+)
+
+// setupLife is how long a second factor may take to be turned on.
+const setupLife = 15 * time.Minute
+
+// NewFactor is what an authenticator needs to know, shown once.
+type NewFactor struct {
+	// Secret is in base32, for typing; URI has it as otpauth://, QR as a picture (PNG) of the URI.
+	Secret, URI string
+	QR          []byte
+}
+
+// BeginFactor makes a secret for an authenticator. The second factor is on only when a code of it has come back.
+func (s *Service) BeginFactor(ctx context.Context, caller authz.Caller) (NewFactor, error) {
+	if err := caller.RequireConfirmed(s.Clock.Now()); err != nil {
+		return NewFactor{}, err
+	}
+	developer, factor, err := s.me(ctx, caller)
+	if err != nil {
+		return NewFactor{}, err
+	}
+	if factor != nil {
+		return NewFactor{}, fault.New(fault.SecondFactorOn)
+	}
+	made := NewFactor{Secret: totp.Source{Random: s.IDs.Random}.Secret()}
+	if made.URI, err = totp.URI(made.Secret, string(developer.Email)); err != nil {
+		return NewFactor{}, err
+	}
+	if made.QR, err = totp.QR(made.URI); err != nil {
+		return NewFactor{}, err
+	}
+	sealed, err := s.Sealer.Seal(ctx, id.Platform(), factorPlace(developer.ID), []byte(made.Secret))
+	if err != nil {
+		return NewFactor{}, err
+	}
+	setup := Setup{Secret: sealed, ExpiresAt: s.Clock.Now().Add(setupLife)}
+	return made, s.Logins.PutSetup(ctx, developer.ID, setup)
+}
+
+// TurnOnFactor turns the second factor on with a first code and returns the recovery codes, shown once. Every other session
+// ends, because it may be of somebody who has the password alone: before it, so that a crash leaves none behind, and once
+// more after it, for those that began in between.
+func (s *Service) TurnOnFactor(ctx context.Context, caller authz.Caller, code string, visit Visit) ([]string, error) {
+	developer, factor, err := s.me(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	if factor != nil {
+		return nil, fault.New(fault.SecondFactorOn)
+	}
+	setup, err := s.Logins.Setup(ctx, developer.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, fault.New(fault.SecondFactorOff)
+	}
+	if err != nil {
+		return nil, err
+	}
+	step, err := s.firstStep(ctx, developer, setup, code)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Sessions.EndAll(ctx, developer.ID, caller.Session); err != nil {
+		return nil, err
+	}
+	codes, hashed := s.recoveryCodes()
+	err = s.Logins.PutFactor(ctx, developer.ID, setup,
+		Factor{Secret: setup.Secret, Step: step, Recovery: hashed, CreatedAt: s.Clock.Now()})
+	switch {
+	case errors.Is(err, ErrUsed):
+		return nil, fault.Wrap(err, fault.SecondFactorOff)
+	case errors.Is(err, ErrChanged):
+		return nil, fault.Wrap(err, fault.SecondFactorOn)
+	case err != nil:
+		return nil, err
+	}
+	if err := s.Sessions.EndAll(ctx, developer.ID, caller.Session); err != nil {
+		slog.WarnContext(ctx, "sessions not ended once more", "error", err) // the codes are shown now or never
+	}
+	s.notify(ctx, notice(mail.MFAEnabled, developer, visit))
+	return codes, nil
+}
+
+// firstStep counts a guess and returns the time step of a right code.
+func (s *Service) firstStep(ctx context.Context, developer Developer, setup Setup, code string) (int64, error) {
+	if err := s.Guesses.Take(ctx, "setup of "+string(developer.ID), confirmRule); err != nil {
+		return 0, err
+	}
+	secret, err := s.Sealer.Open(ctx, id.Platform(), factorPlace(developer.ID), setup.Secret)
+	if err != nil {
+		return 0, err
+	}
+	step, ok := totp.Step(string(secret), code, s.Clock.Now())
+	if !ok {
+		return 0, fault.New(fault.SecondFactorWrong)
+	}
+	lenient(ctx, s.Guesses.Clear(ctx, "setup of "+string(developer.ID)))
+	return step, nil
+}
+
+func (s *Service) recoveryCodes() (codes []string, hashed [][]byte) {
+	codes = totp.Source{Random: s.IDs.Random}.RecoveryCodes()
+	for _, code := range codes {
+		normal, _ := totp.NormalizeRecovery(code)
+		sum := totp.HashRecovery(normal)
+		hashed = append(hashed, sum[:])
+	}
+	return codes, hashed
+}
+
+// NewRecoveryCodes replaces the recovery codes and returns the new ones, shown once.
+func (s *Service) NewRecoveryCodes(ctx context.Context, caller authz.Caller) ([]string, error) {
+	if err := caller.RequireConfirmed(s.Clock.Now()); err != nil {
+		return nil, err
+	}
+	codes, hashed := s.recoveryCodes()
+	err := s.Logins.SetRecovery(ctx, caller.Developer, hashed)
+	if errors.Is(err, ErrNotFound) {
+		return nil, fault.Wrap(err, fault.SecondFactorOff)
+	}
+	return codes, err
+}
+
+// TurnOffFactor turns the second factor off. The password then stands alone, so it has to be one that may.
+func (s *Service) TurnOffFactor(ctx context.Context, caller authz.Caller, proof Proof, visit Visit) error {
+	developer, factor, err := s.me(ctx, caller)
+	if err != nil {
+		return err
+	}
+	if factor == nil {
+		return fault.New(fault.SecondFactorOff)
+	}
+	if err := s.prove(ctx, developer, factor, proof, visit); err != nil {
+		return err
+	}
+	if err := password.Check(proof.Password, false, string(developer.Email)); err != nil {
+		return inField("password", err)
+	}
+	if err := s.Logins.RemoveFactor(ctx, developer.ID); err != nil {
+		return err
+	}
+	s.notify(ctx, notice(mail.MFADisabled, developer, visit))
+	return nil
+}
