@@ -1,4 +1,4 @@
-// Package apikey has the API keys of an app: how they are spelled, made, checked and revoked.
+// Package apikey has the API keys of an app: how they are spelled, made, checked, rotated and revoked.
 //
 // A key reads tk_<key ID>_<secret><checksum>. Only the SHA-256 of the secret is stored: 256 random bits need no slow
 // hash. The checksum tells a mistyped key from a revoked one without a database read.
@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"hash/crc32"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -37,13 +38,43 @@ type Key struct {
 	Scopes []string
 	// Hash is the SHA-256 of the secret.
 	Hash [32]byte
-	// CreatedAt is when, CreatedBy by which key it was made; "" for the first key of an app.
+	// CreatedAt is when it was made, CreatedBy by which key or developer; "" for the first key of an app.
 	CreatedAt time.Time
-	CreatedBy id.Key
+	CreatedBy string
+	// Fingerprint is that of the request that made it, by which a repeated one is known; "" for the first key of an app.
+	Fingerprint string
 	// ExpiresAt is when it stops working; zero for never.
 	ExpiresAt time.Time
 	// RevokedAt is when it was revoked; zero for not.
 	RevokedAt time.Time
+	// Suspended tells that its app has been deleted, and may still be restored.
+	Suspended bool
+	// RotatedAt is when it was replaced, RotatedTo by which key; zero for not.
+	RotatedAt time.Time
+	RotatedTo id.Key
+	// RotatedFrom is the key that it replaces; "" for none.
+	RotatedFrom id.Key
+	// Sources are the addresses that it may be used from; empty for any.
+	Sources []netip.Prefix
+	// UsedAt is about when it was used last, UsedFrom from where; zero for never.
+	UsedAt   time.Time
+	UsedFrom string
+}
+
+// UseEvery is how often at most a key's use is written down.
+const UseEvery = time.Hour
+
+// UseDue tells whether it is time to write down that the key is used.
+func (k Key) UseDue(now time.Time) bool { return !k.UsedAt.After(k.UseBefore(now)) }
+
+// UseBefore is the time since which a use has to be written down already for one now not to be. The first use after a
+// rotation always is: it is what the warning of a key that lives on is about.
+func (k Key) UseBefore(now time.Time) time.Time {
+	due := now.Add(-UseEvery)
+	if k.RotatedAt.After(due) && now.After(k.RotatedAt) {
+		return k.RotatedAt
+	}
+	return due
 }
 
 // Secret is a key as its owner has it, parsed.
@@ -81,8 +112,8 @@ func checksum(keyID id.Key, secret string) string {
 	return id.Base62(binary.BigEndian.AppendUint32(nil, sum), checksumLength)
 }
 
-// Check tells whether the key may be used with the secret at the time: fault.APIKeyUnknown, APIKeyRevoked or
-// APIKeyExpired where not. Without the right secret nothing else about the key is told.
+// Check tells whether the key may be used with the secret at the time: fault.APIKeyUnknown, APIKeyRevoked, APIKeyExpired
+// or AppDeleted where not. Without the right secret nothing else about the key is told.
 func (k Key) Check(secret Secret, now time.Time) error {
 	if subtle.ConstantTimeCompare(k.Hash[:], secret.Hash[:]) != 1 {
 		return fault.New(fault.APIKeyUnknown)
@@ -90,26 +121,21 @@ func (k Key) Check(secret Secret, now time.Time) error {
 	return k.Active(now)
 }
 
-// Active tells whether the key is neither revoked nor expired at the time.
+// Active tells whether the key is neither revoked nor expired at the time, and its app not deleted. A key that is gone
+// for good tells nothing about its app.
 func (k Key) Active(now time.Time) error {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return fault.New(fault.APIKeyRevoked)
-	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+	case k.expired(now):
 		return fault.New(fault.APIKeyExpired, k.ExpiresAt.Format(time.RFC3339))
+	case k.Suspended:
+		return fault.New(fault.AppDeleted)
 	}
 	return nil
 }
 
+func (k Key) expired(now time.Time) bool { return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) }
+
 // Has tells whether the key has the scope.
 func (k Key) Has(scope string) bool { return slices.Contains(k.Scopes, scope) }
-
-// Lacks returns the first of the scopes that the key does not have, "" where it has all of them.
-func (k Key) Lacks(scopes []string) string {
-	for _, scope := range scopes {
-		if !k.Has(scope) {
-			return scope
-		}
-	}
-	return ""
-}

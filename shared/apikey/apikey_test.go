@@ -110,6 +110,8 @@ func TestCheck(t *testing.T) {
 	right, wrong := apikey.Secret{ID: key.ID, Hash: key.Hash}, apikey.Secret{ID: key.ID, Hash: [32]byte{1}}
 	revoked, forever := key, key
 	revoked.RevokedAt, forever.ExpiresAt = storetest.Noon(), time.Time{}
+	suspended, both := key, revoked
+	suspended.Suspended, both.Suspended = true, true
 	soon, end := key.ExpiresAt.Add(-time.Nanosecond), key.ExpiresAt
 	for name, test := range map[string]struct {
 		key    apikey.Key
@@ -122,9 +124,13 @@ func TestCheck(t *testing.T) {
 		"expired":                      {key, right, end, fault.APIKeyExpired},
 		"revoked":                      {revoked, right, soon, fault.APIKeyRevoked},
 		"revoked and expired":          {revoked, right, end, fault.APIKeyRevoked},
+		"of a deleted app":             {suspended, right, soon, fault.AppDeleted},
+		"expired, of a deleted app":    {suspended, right, end, fault.APIKeyExpired},
+		"revoked, of a deleted app":    {both, right, soon, fault.APIKeyRevoked},
 		"wrong secret":                 {key, wrong, soon, fault.APIKeyUnknown},
 		"wrong secret tells no expiry": {key, wrong, end, fault.APIKeyUnknown},
 		"wrong secret tells no state":  {revoked, wrong, soon, fault.APIKeyUnknown},
+		"wrong secret tells no app":    {suspended, wrong, soon, fault.APIKeyUnknown},
 	} {
 		if err := test.key.Check(test.secret, test.now); !is(err, test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
@@ -140,14 +146,43 @@ func is(err error, want fault.Code) bool {
 	return fault.Is(err, want)
 }
 
-func TestLacks(t *testing.T) {
+func TestHas(t *testing.T) {
 	key := apikey.Key{Scopes: []string{"a", "b"}}
-	for want, asked := range map[string][]string{"": {"b", "a"}, "c": {"a", "c", "d"}, "A": {"A"}} {
-		if got := key.Lacks(asked); got != want {
-			t.Errorf("Lacks(%v) = %q, want %q", asked, got, want)
-		}
+	if !key.Has("a") || !key.Has("b") || key.Has("") || key.Has("A") || key.Has("c") {
+		t.Error("Has does not go by the scopes")
 	}
-	if key.Lacks(nil) != "" || key.Has("") || !key.Has("a") {
-		t.Error("Has or Lacks")
+}
+
+// A use is written down once an hour, and the first after a rotation always.
+func TestUseDue(t *testing.T) {
+	noon := storetest.Noon()
+	for name, test := range map[string]struct {
+		used, rotated time.Duration // before noon; 0 for never
+		want          bool
+		before        time.Duration
+	}{
+		"never used":                         {0, 0, true, time.Hour},
+		"used an hour ago":                   {time.Hour, 0, true, time.Hour},
+		"used less than an hour ago":         {time.Hour - 1, 0, false, time.Hour},
+		"rotated long ago, used since":       {time.Minute, 2 * time.Hour, false, time.Hour},
+		"rotated long ago, not used since":   {3 * time.Hour, 2 * time.Hour, true, time.Hour},
+		"just rotated, used before":          {2 * time.Minute, time.Minute, true, time.Minute},
+		"just rotated, used since":           {time.Second, time.Minute, false, time.Minute},
+		"just rotated, used long before":     {9 * time.Hour, time.Minute, true, time.Minute},
+		"just rotated, used at that instant": {time.Minute, time.Minute, true, time.Minute},
+	} {
+		key := apikey.Key{}
+		if test.used > 0 {
+			key.UsedAt = noon.Add(-test.used)
+		}
+		if test.rotated > 0 {
+			key.RotatedAt = noon.Add(-test.rotated)
+		}
+		if got := key.UseDue(noon); got != test.want {
+			t.Errorf("%s: due %v, want %v", name, got, test.want)
+		}
+		if got := noon.Sub(key.UseBefore(noon)); got != test.before {
+			t.Errorf("%s: since %v ago, want %v", name, got, test.before)
+		}
 	}
 }

@@ -4,7 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
+	"net/netip"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/clock"
@@ -19,12 +23,20 @@ type Sockets interface {
 	CutKey(ctx context.Context, app id.App, key id.Key) error
 }
 
-// Service makes, lists and revokes keys.
+// Background takes jobs that are done behind an answer.
+type Background interface {
+	// Enqueue has a Cutter do the job soon, at least once.
+	Enqueue(ctx context.Context, job Revocation) error
+}
+
+// Service makes, lists, rotates and revokes keys.
 type Service struct {
-	Store   Store
-	Sockets Sockets
-	Clock   clock.Clock
-	IDs     id.Source
+	Store      Store
+	Sockets    Sockets
+	Background Background
+	Tasks      Tasks
+	Clock      clock.Clock
+	IDs        id.Source
 }
 
 // Request is what a new key shall be.
@@ -33,45 +45,96 @@ type Request struct {
 	Name string
 	// Scopes are the permissions it gets.
 	Scopes []string
-	// ExpiresAt is when it stops working; zero for never.
+	// Sources are the addresses that it may be used from; nil for its maker's, empty for any.
+	Sources []netip.Prefix
+	// ExpiresAt is when it stops working; zero for when its maker does.
 	ExpiresAt time.Time
 	// IdempotencyKey makes a repeated request find the key of the first; "" for none.
 	IdempotencyKey string
 }
 
-// Create makes a key, allowed no more than its maker: fault.ScopeExceedsKey otherwise. The text of the key is returned
-// once; a repeated request (same IdempotencyKey, same maker) gets the record with an empty text, and another request
-// under the same IdempotencyKey is fault.IdempotencyConflict.
-func (s *Service) Create(ctx context.Context, maker Key, request Request) (made Key, text string, err error) {
-	if lacking := maker.Lacks(request.Scopes); lacking != "" {
-		return Key{}, "", fault.New(fault.ScopeExceedsKey, lacking)
-	}
-	if !request.ExpiresAt.IsZero() && !request.ExpiresAt.After(s.Clock.Now()) {
-		return Key{}, "", fault.Invalid(fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}})
-	}
-	request.ExpiresAt = request.ExpiresAt.Truncate(time.Millisecond) // as it is kept
-	keyID := s.IDs.Key(maker.App)
-	if request.IdempotencyKey != "" {
-		keyID = id.DeriveKey(maker.App, string(maker.ID), request.IdempotencyKey)
-	}
-	secret := s.IDs.Text(secretLength)
-	made = Key{ID: keyID, App: maker.App, Name: request.Name, Scopes: request.Scopes, Hash: sha256.Sum256([]byte(secret)),
-		CreatedAt: s.Clock.Now(), CreatedBy: maker.ID, ExpiresAt: request.ExpiresAt}
-	standing, err := s.Store.Create(ctx, made)
-	switch {
-	case errors.Is(err, ErrExists) && standing.Hash == made.Hash:
-		return made, Format(keyID, secret), nil // the SDK tried again after an answer was lost
-	case errors.Is(err, ErrExists):
-		return replay(standing, made)
-	}
-	return made, Format(keyID, secret), err
+func (r Request) fingerprint() string {
+	return id.Hash("create", r.Name, strings.Join(r.Scopes, " "), spellSources(r.Sources), r.ExpiresAt.Format(time.RFC3339Nano))
 }
 
-// replay answers a repeated creation with the standing record, without its text.
-func replay(standing, asked Key) (Key, string, error) {
-	same := standing.Name == asked.Name && slices.Equal(standing.Scopes, asked.Scopes) &&
-		standing.ExpiresAt.Equal(asked.ExpiresAt) && standing.CreatedBy == asked.CreatedBy
-	if !same {
+// Create makes a key, allowed no more than its maker. The text of the key is returned once; a repeated request (same
+// IdempotencyKey, same maker) gets the record with an empty text, and another request under the same IdempotencyKey is
+// fault.IdempotencyConflict.
+func (s *Service) Create(ctx context.Context, maker Maker, request Request) (made Key, text string, err error) {
+	request.ExpiresAt = request.ExpiresAt.Truncate(time.Millisecond) // as it is kept
+	made = Key{ID: s.newID(maker, request.IdempotencyKey), App: maker.App, Name: request.Name, Scopes: request.Scopes,
+		CreatedAt: s.Clock.Now(), CreatedBy: maker.By, Fingerprint: request.fingerprint(),
+		Sources: request.Sources, ExpiresAt: request.ExpiresAt}
+	if request.IdempotencyKey != "" {
+		if standing, err := s.Store.Get(ctx, maker.App, made.ID); !errors.Is(err, ErrNotFound) {
+			return replay(standing, made, err)
+		}
+	}
+	if made.Sources == nil {
+		made.Sources = maker.Sources
+	}
+	if made.ExpiresAt.IsZero() {
+		made.ExpiresAt = maker.ExpiresAt
+	}
+	return s.mint(ctx, maker, made, func(made Key) (Key, error) { return s.Store.Create(ctx, made) })
+}
+
+// newID returns the ID of a new key: always the same for a maker's idempotency key, whatever is asked for under it.
+func (s *Service) newID(maker Maker, idempotencyKey string) id.Key {
+	if idempotencyKey == "" {
+		return s.IDs.Key(maker.App)
+	}
+	return id.DeriveKey(maker.App, maker.By, idempotencyKey)
+}
+
+// mint gives a new key its secret and has it stored, if its maker may make it.
+func (s *Service) mint(ctx context.Context, maker Maker, made Key, store func(Key) (standing Key, err error)) (Key, string, error) {
+	if made.expired(made.CreatedAt) {
+		return Key{}, "", fault.Invalid(fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}})
+	}
+	if err := maker.check(made); err != nil {
+		return Key{}, "", err
+	}
+	if len(made.Sources) == 0 {
+		made.Sources = nil
+	}
+	// The warnings come first: one for a key that never came to be is dropped, and none is lost.
+	if err := s.addExpiring(ctx, made); err != nil {
+		return Key{}, "", err
+	}
+	secret := s.IDs.Text(secretLength)
+	made.Hash = sha256.Sum256([]byte(secret))
+	standing, err := store(made)
+	switch {
+	case err == nil, errors.Is(err, ErrExists) && standing.Hash == made.Hash: // the SDK tried again after an answer was lost
+		return made, Format(made.ID, secret), nil
+	case errors.Is(err, ErrExists):
+		return replay(standing, made, nil)
+	}
+	return Key{}, "", refusal(standing, err)
+}
+
+// refusal turns what a store says of a new key into what the caller is told.
+func refusal(standing Key, err error) error {
+	switch {
+	case errors.Is(err, ErrAppDeleted):
+		return fault.New(fault.AppDeleted)
+	case errors.Is(err, ErrMakerRevoked):
+		return fault.New(fault.APIKeyRevoked)
+	case errors.Is(err, ErrNotRotatable):
+		return errors.Join(standing.rotatable(time.Time{}), err)
+	case errors.Is(err, ErrNotFound):
+		return fault.New(fault.KeyNotFound)
+	}
+	return err
+}
+
+// replay answers a repeated request with the standing record, without its text.
+func replay(standing, asked Key, err error) (Key, string, error) {
+	if err != nil {
+		return Key{}, "", err
+	}
+	if standing.Fingerprint != asked.Fingerprint || standing.CreatedBy != asked.CreatedBy {
 		return Key{}, "", fault.New(fault.IdempotencyConflict)
 	}
 	return standing, "", nil
@@ -80,16 +143,28 @@ func replay(standing, asked Key) (Key, string, error) {
 // Bootstrap makes the first key of an app, with all the scopes.
 func (s *Service) Bootstrap(ctx context.Context, app id.App, scopes []string) (text string, err error) {
 	secret := s.IDs.Text(secretLength)
-	key := Key{ID: s.IDs.Key(app), App: app, Name: "bootstrap", Scopes: scopes, Hash: sha256.Sum256([]byte(secret)),
+	key := Key{ID: s.IDs.Key(app), App: app, Name: "bootstrap", Scopes: slices.Clone(scopes), Hash: sha256.Sum256([]byte(secret)),
 		CreatedAt: s.Clock.Now()}
 	_, err = s.Store.Create(ctx, key)
 	return Format(key.ID, secret), err
 }
 
+// Get returns the key; one of another app is not found.
+func (s *Service) Get(ctx context.Context, app id.App, keyID id.Key) (Key, error) {
+	if keyID.App() != app { // nothing else that stands beside the keys may be touched
+		return Key{}, fault.New(fault.KeyNotFound)
+	}
+	key, err := s.Store.Get(ctx, app, keyID)
+	if errors.Is(err, ErrNotFound) {
+		return Key{}, fault.New(fault.KeyNotFound)
+	}
+	return key, err
+}
+
 // Revoke ends a key: the next request with it is refused, and the sockets of its tokens are cut. Revoking again repeats
 // the cut and changes nothing else.
 func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key) (Key, error) {
-	if keyID.App() != app { // nothing else that stands beside the keys may be touched
+	if keyID.App() != app {
 		return Key{}, fault.New(fault.KeyNotFound)
 	}
 	key, err := s.Store.Revoke(ctx, app, keyID, s.Clock.Now())
@@ -100,5 +175,17 @@ func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key) (Key, er
 		return Key{}, err
 	}
 	// The state comes first: a socket that opens between the two is refused by its own strong read of the key.
-	return key, s.Sockets.CutKey(ctx, app, keyID)
+	return key, s.cut(ctx, app, keyID)
+}
+
+// cut closes the sockets of the key's tokens, and has it done again in the background. Neither waits for the other.
+func (s *Service) cut(ctx context.Context, app id.App, keyID id.Key) error {
+	var again sync.WaitGroup
+	again.Go(func() {
+		if err := s.Background.Enqueue(ctx, NewRevocation(app, keyID)); err != nil {
+			slog.WarnContext(ctx, "sockets not cut again", "key", keyID, "error", err)
+		}
+	})
+	defer again.Wait()
+	return s.Sockets.CutKey(ctx, app, keyID)
 }

@@ -6,4 +6,7 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey/apikeytest"
 )
 
-func TestMemoryStore(t *testing.T) { apikeytest.Run(t, apikeytest.NewStore()) }
+func TestMemoryStore(t *testing.T) {
+	store := apikeytest.NewStore()
+	apikeytest.Run(t, store, store.DeleteApp)
+}

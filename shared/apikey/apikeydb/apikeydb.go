@@ -4,7 +4,6 @@ package apikeydb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +15,8 @@ import (
 	"github.com/tokenim/tokenim/shared/table"
 )
 
-// Store implements apikey.Store. Key: app / key ID.
+// Store implements apikey.Store. Key: app / key ID. The app's own row stands beside its keys: app / "app"; it has an
+// attribute deleted_at once the app is deleted, and may be missing.
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
@@ -24,20 +24,8 @@ type Store struct {
 
 var _ apikey.Store = (*Store)(nil)
 
-type row struct {
-	App       string   `dynamodbav:"pk"`
-	ID        string   `dynamodbav:"sk"`
-	Name      string   `dynamodbav:"name"`
-	Scopes    []string `dynamodbav:"scopes"`
-	Hash      []byte   `dynamodbav:"hash"`
-	CreatedAt int64    `dynamodbav:"created_at"`
-	CreatedBy string   `dynamodbav:"created_by,omitempty"`
-	ExpiresAt int64    `dynamodbav:"expires_at,omitempty"`
-	RevokedAt int64    `dynamodbav:"revoked_at,omitempty"`
-}
-
 // ItemKey returns the key of the item, for reads of several tables at once.
-func ItemKey(app id.App, key id.Key) table.Item { return table.Key(string(app), string(key)) }
+func ItemKey(app id.App, key id.Key) table.Item { return table.Key(app.String(), string(key)) }
 
 // Decode reads an item.
 func Decode(item table.Item) (apikey.Key, error) {
@@ -46,19 +34,6 @@ func Decode(item table.Item) (apikey.Key, error) {
 		return apikey.Key{}, err
 	}
 	return found.key()
-}
-
-// Create implements apikey.Store.
-func (s *Store) Create(ctx context.Context, key apikey.Key) (apikey.Key, error) {
-	made := row{App: string(key.App), ID: string(key.ID), Name: key.Name, Scopes: key.Scopes, Hash: key.Hash[:],
-		CreatedAt: millis(key.CreatedAt), CreatedBy: string(key.CreatedBy), ExpiresAt: millis(key.ExpiresAt)}
-	var standing row
-	err := table.Put(ctx, s.DB, s.Table, made, "attribute_not_exists(pk)", nil, &standing)
-	if errors.Is(err, table.ErrCondition) {
-		found, err := standing.key()
-		return found, errors.Join(apikey.ErrExists, err)
-	}
-	return key, err
 }
 
 // Get implements apikey.Store.
@@ -83,8 +58,9 @@ func (s *Store) List(ctx context.Context, app id.App, after id.Key, limit int) (
 	}
 	answer, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, KeyConditionExpression: aws.String("pk = :app AND sk BETWEEN :low AND :high"),
-		ExpressionAttributeValues: table.Item{":app": table.S(string(app)), ":low": table.S(low), ":high": table.S("key`")},
-		Limit:                     aws.Int32(int32(limit)), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
+		ExpressionAttributeValues: table.Item{":app": table.S(app.String()), ":low": table.S(low), ":high": table.S("key`")},
+		Limit:                     aws.Int32(int32(limit)), ConsistentRead: aws.Bool(true),
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
 	})
 	if err != nil {
 		return nil, table.Classify("list keys", err)
@@ -103,41 +79,60 @@ func (s *Store) List(ctx context.Context, app id.App, after id.Key, limit int) (
 // Revoke implements apikey.Store.
 func (s *Store) Revoke(ctx context.Context, app id.App, key id.Key, at time.Time) (apikey.Key, error) {
 	var after row
-	err := table.Update{
+	err := s.change(ctx, table.Update{
 		Table: s.Table, Key: ItemKey(app, key),
 		Set: "SET revoked_at = if_not_exists(revoked_at, :at)", If: "attribute_exists(pk)",
 		Values: table.Item{":at": table.N(millis(at))},
-	}.Run(ctx, s.DB, &after)
-	if errors.Is(err, table.ErrCondition) {
-		return apikey.Key{}, apikey.ErrNotFound
-	}
+	}, &after)
 	if err != nil {
 		return apikey.Key{}, err
 	}
 	return after.key()
 }
 
-func (r row) key() (apikey.Key, error) {
-	key := apikey.Key{ID: id.Key(r.ID), App: id.App(r.App), Name: r.Name, Scopes: r.Scopes, CreatedBy: id.Key(r.CreatedBy),
-		CreatedAt: instant(r.CreatedAt), ExpiresAt: instant(r.ExpiresAt), RevokedAt: instant(r.RevokedAt)}
-	if len(r.Hash) != len(key.Hash) {
-		return apikey.Key{}, fmt.Errorf("key %s: hash of %d bytes", r.ID, len(r.Hash))
+// Suspend implements apikey.Store.
+func (s *Store) Suspend(ctx context.Context, app id.App, key id.Key, on bool) error {
+	update := table.Update{Table: s.Table, Key: ItemKey(app, key), Set: "REMOVE suspended", If: "attribute_exists(pk)"}
+	if on {
+		update.Set, update.Values = "SET suspended = :on", table.Item{":on": &types.AttributeValueMemberBOOL{Value: true}}
 	}
-	copy(key.Hash[:], r.Hash)
-	return key, nil
+	return s.change(ctx, update, nil)
 }
 
-// millis and instant keep the zero time as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
+// change runs an update of a key that exists. Transactions on the key are waited for: whoever makes and rotates keys
+// without a pause must not be able to keep one of them from being revoked.
+func (s *Store) change(ctx context.Context, update table.Update, after *row) error {
+	var out any
+	if after != nil {
+		out = after
 	}
-	return t.UnixMilli()
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return table.Classify("update a key", err)
+		}
+		err := update.Run(ctx, s.DB, out)
+		if errors.Is(err, table.ErrCondition) {
+			return apikey.ErrNotFound
+		}
+		if _, conflict := errors.AsType[*types.TransactionConflictException](err); !conflict {
+			return err
+		}
+	}
 }
 
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
+// Used implements apikey.Store. It names no attribute but its own two and the key's, and asks for none back: that is what
+// the functions' permission to do this, and nothing else, goes by.
+func (s *Store) Used(ctx context.Context, app id.App, key id.Key, at, before time.Time, source string) error {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: ItemKey(app, key),
+		UpdateExpression:    aws.String("SET used_at = :at, used_from = :from"),
+		ConditionExpression: aws.String("attribute_exists(pk) AND (attribute_not_exists(used_at) OR used_at <= :before)"),
+		ExpressionAttributeValues: table.Item{":at": table.N(at.UnixMilli()), ":before": table.N(before.UnixMilli()),
+			":from": table.S(source)},
+		ReturnValues: types.ReturnValueNone, ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
+	})
+	if err = table.Outcome("note the use of a key", err, nil); errors.Is(err, table.ErrCondition) {
+		return nil
 	}
-	return time.UnixMilli(millis).UTC()
+	return err
 }

@@ -2,6 +2,7 @@ package apikeytest
 
 import (
 	"crypto/sha256"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
@@ -12,21 +13,30 @@ import (
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
-// Run checks that a store keeps the contract of apikey.Store.
-func Run(t *testing.T, store apikey.Store) {
+// Run checks that a store keeps the contract of apikey.Store. deleteApp deletes an app, or restores it.
+func Run(t *testing.T, store apikey.Store, deleteApp func(app id.App, deleted bool)) {
 	t.Run("Create and Get keep every field", func(t *testing.T) { runKeeps(t, store) })
 	t.Run("Create is atomic", func(t *testing.T) { runCreateOnce(t, store) })
+	t.Run("Create asks for app and maker", func(t *testing.T) { runCreateAsks(t, store, deleteApp) })
 	t.Run("List pages by ID", func(t *testing.T) { runList(t, store) })
 	t.Run("Revoke counts once", func(t *testing.T) { runRevoke(t, store) })
 	t.Run("Revoke is atomic", func(t *testing.T) { runRevokeRace(t, store) })
+	t.Run("Suspend comes and goes", func(t *testing.T) { runSuspend(t, store) })
+	t.Run("Used is written once an hour", func(t *testing.T) { runUsed(t, store) })
+	t.Run("Rotate replaces once", func(t *testing.T) { runRotate(t, store) })
+	t.Run("Rotate asks for app, maker and key", func(t *testing.T) { runRotateAsks(t, store, deleteApp) })
+	t.Run("Rotate is atomic", func(t *testing.T) { runRotateRace(t, store) })
+	t.Run("Rotate and Revoke at once", func(t *testing.T) { runRotateRevokeRace(t, store) })
+	t.Run("rotation and revocation under load", func(t *testing.T) { runLoad(t, store) })
+	t.Run("a rotation that revokes under load", func(t *testing.T) { runLoadAtOnce(t, store) })
 	t.Run("an app sees its own keys", func(t *testing.T) { runApart(t, store) })
 }
 
-// NewKey returns a key of the app with every field set but RevokedAt.
+// NewKey returns a new key of the app, made by another, that expires in an hour.
 func NewKey(app id.App) apikey.Key {
 	ids := id.Source{}
 	return apikey.Key{ID: ids.Key(app), App: app, Name: "backend 后端", Scopes: []string{"messages:send", "keys:manage"},
-		Hash: sha256.Sum256([]byte(ids.Text(43))), CreatedAt: storetest.Noon(), CreatedBy: ids.Key(app),
+		Hash: sha256.Sum256([]byte(ids.Text(43))), CreatedAt: storetest.Noon(), CreatedBy: string(ids.Key(app)),
 		ExpiresAt: storetest.Noon().Add(time.Hour)}
 }
 
@@ -45,18 +55,32 @@ func same(t *testing.T, doing string, got, want apikey.Key) {
 	}
 }
 
+// stands checks what the store has of the key.
+func stands(t *testing.T, store apikey.Store, want apikey.Key) {
+	t.Helper()
+	found, err := store.Get(t.Context(), want.App, want.ID)
+	storetest.OK(t, "Get", err)
+	same(t, "Get", found, want)
+}
+
+// absent checks that the store has no such key.
+func absent(t *testing.T, store apikey.Store, key apikey.Key) {
+	t.Helper()
+	_, err := store.Get(t.Context(), key.App, key.ID)
+	storetest.Refused(t, "Get", err, apikey.ErrNotFound)
+}
+
 func runKeeps(t *testing.T, store apikey.Store) {
 	app := id.Source{}.App()
 	full, bare := NewKey(app), NewKey(app)
+	full.Fingerprint, full.RotatedFrom = "fingerprint", id.Source{}.Key(app)
+	full.Sources = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("2001:db8::/32")}
 	bare.CreatedBy, bare.ExpiresAt, bare.Scopes = "", time.Time{}, []string{}
 	for _, key := range []apikey.Key{full, bare} {
 		create(t, store, key)
-		found, err := store.Get(t.Context(), app, key.ID)
-		storetest.OK(t, "Get", err)
-		same(t, "Get", found, key)
+		stands(t, store, key)
 	}
-	_, err := store.Get(t.Context(), app, id.Source{}.Key(app))
-	storetest.Refused(t, "Get of an unknown key", err, apikey.ErrNotFound)
+	absent(t, store, NewKey(app))
 }
 
 func runCreateOnce(t *testing.T, store apikey.Store) {
@@ -74,9 +98,36 @@ func runCreateOnce(t *testing.T, store apikey.Store) {
 	for i := range standing {
 		same(t, "the standing record", standing[i], keys[winner])
 	}
-	found, err := store.Get(t.Context(), app, keyID)
-	storetest.OK(t, "Get", err)
-	same(t, "Get", found, keys[winner])
+	stands(t, store, keys[winner])
+}
+
+func runCreateAsks(t *testing.T, store apikey.Store, deleteApp func(id.App, bool)) {
+	app := id.Source{}.App()
+	maker, key := create(t, store, NewKey(app)), NewKey(app)
+	key.CreatedBy = string(maker.ID)
+	deleteApp(app, true)
+	_, err := store.Create(t.Context(), key)
+	storetest.Refused(t, "Create in a deleted app", err, apikey.ErrAppDeleted)
+	again := maker
+	again.Hash = key.Hash
+	standing, err := store.Create(t.Context(), again)
+	storetest.Refused(t, "Create of what exists in a deleted app", err, apikey.ErrExists)
+	same(t, "the standing record", standing, maker)
+	deleteApp(app, false)
+	storetest.OK(t, "Suspend", store.Suspend(t.Context(), app, maker.ID, true))
+	_, err = store.Create(t.Context(), key)
+	storetest.Refused(t, "Create by a suspended key", err, apikey.ErrMakerRevoked)
+	storetest.OK(t, "Suspend", store.Suspend(t.Context(), app, maker.ID, false))
+	create(t, store, key)
+	_, err = store.Revoke(t.Context(), app, maker.ID, storetest.Noon())
+	storetest.OK(t, "Revoke", err)
+	late := NewKey(app)
+	late.CreatedBy = string(maker.ID)
+	_, err = store.Create(t.Context(), late)
+	storetest.Refused(t, "Create by a revoked key", err, apikey.ErrMakerRevoked)
+	absent(t, store, late)
+	late.CreatedBy = string(id.Source{}.Developer())
+	create(t, store, late)
 }
 
 func runList(t *testing.T, store apikey.Store) {
@@ -121,14 +172,11 @@ func runRevoke(t *testing.T, store apikey.Store) {
 		storetest.OK(t, "Revoke", err)
 		same(t, "Revoke", got, want)
 	}
-	found, err := store.Get(t.Context(), app, want.ID)
-	storetest.OK(t, "Get", err)
-	same(t, "Get of a revoked key", found, want)
-	unknown := id.Source{}.Key(app)
-	_, err = store.Revoke(t.Context(), app, unknown, storetest.Noon())
+	stands(t, store, want)
+	unknown := NewKey(app)
+	_, err := store.Revoke(t.Context(), app, unknown.ID, storetest.Noon())
 	storetest.Refused(t, "Revoke of an unknown key", err, apikey.ErrNotFound)
-	_, err = store.Get(t.Context(), app, unknown)
-	storetest.Refused(t, "Get after that", err, apikey.ErrNotFound)
+	absent(t, store, unknown)
 }
 
 func runRevokeRace(t *testing.T, store apikey.Store) {
@@ -148,6 +196,40 @@ func runRevokeRace(t *testing.T, store apikey.Store) {
 	}
 }
 
+func runSuspend(t *testing.T, store apikey.Store) {
+	key := create(t, store, NewKey(id.Source{}.App()))
+	for _, on := range []bool{true, true, false, false} {
+		storetest.OK(t, "Suspend", store.Suspend(t.Context(), key.App, key.ID, on))
+		key.Suspended = on
+		stands(t, store, key)
+	}
+	unknown := NewKey(key.App)
+	storetest.Refused(t, "Suspend", store.Suspend(t.Context(), key.App, unknown.ID, true), apikey.ErrNotFound)
+	storetest.Refused(t, "Suspend", store.Suspend(t.Context(), key.App, unknown.ID, false), apikey.ErrNotFound)
+	absent(t, store, unknown)
+}
+
+func runUsed(t *testing.T, store apikey.Store) {
+	key := create(t, store, NewKey(id.Source{}.App()))
+	// What many uses at once write down is the first, once in the hour.
+	for hour := range 3 {
+		now := storetest.Noon().Add(time.Duration(hour) * apikey.UseEvery)
+		for _, err := range storetest.AtOnce(storetest.Racers, func(i int) error {
+			return store.Used(t.Context(), key.App, key.ID, now, now.Add(-apikey.UseEvery), "203.0.113.7")
+		}) {
+			storetest.OK(t, "Used", err)
+		}
+		key.UsedAt, key.UsedFrom = now, "203.0.113.7"
+		stands(t, store, key)
+		late := now.Add(apikey.UseEvery - time.Millisecond)
+		storetest.OK(t, "Used", store.Used(t.Context(), key.App, key.ID, late, late.Add(-apikey.UseEvery), "2001:db8::1"))
+		stands(t, store, key)
+	}
+	unknown := NewKey(key.App)
+	storetest.OK(t, "Used", store.Used(t.Context(), key.App, unknown.ID, storetest.Noon(), storetest.Noon(), "203.0.113.7"))
+	absent(t, store, unknown)
+}
+
 func runApart(t *testing.T, store apikey.Store) {
 	mine, theirs := id.Source{}.App(), id.Source{}.App()
 	key := create(t, store, NewKey(mine))
@@ -155,10 +237,16 @@ func runApart(t *testing.T, store apikey.Store) {
 	storetest.Refused(t, "Get by another app", err, apikey.ErrNotFound)
 	_, err = store.Revoke(t.Context(), theirs, key.ID, storetest.Noon())
 	storetest.Refused(t, "Revoke by another app", err, apikey.ErrNotFound)
+	storetest.Refused(t, "Suspend by another app", store.Suspend(t.Context(), theirs, key.ID, true), apikey.ErrNotFound)
+	storetest.OK(t, "Used by another app", store.Used(t.Context(), theirs, key.ID, storetest.Noon(), storetest.Noon(), "203.0.113.7"))
+	foreign := key
+	foreign.App = theirs
+	made := NewKey(theirs)
+	_, err = store.Rotate(t.Context(), foreign, made)
+	storetest.Refused(t, "Rotate by another app", err, apikey.ErrNotFound)
+	absent(t, store, made)
 	if keys, err := store.List(t.Context(), theirs, "", 10); err != nil || len(keys) != 0 {
 		t.Fatalf("List by another app = %v, %v", keys, err)
 	}
-	found, err := store.Get(t.Context(), mine, key.ID)
-	storetest.OK(t, "Get", err)
-	same(t, "Get", found, key)
+	stands(t, store, key)
 }

@@ -1,0 +1,76 @@
+package apikeydb
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+type row struct {
+	App         string   `dynamodbav:"pk"`
+	ID          string   `dynamodbav:"sk"`
+	Name        string   `dynamodbav:"name"`
+	Scopes      []string `dynamodbav:"scopes"`
+	Hash        []byte   `dynamodbav:"hash"`
+	CreatedAt   int64    `dynamodbav:"created_at"`
+	CreatedBy   string   `dynamodbav:"created_by,omitempty"`
+	Fingerprint string   `dynamodbav:"fingerprint,omitempty"`
+	ExpiresAt   int64    `dynamodbav:"expires_at,omitempty"`
+	RevokedAt   int64    `dynamodbav:"revoked_at,omitempty"`
+	Suspended   bool     `dynamodbav:"suspended,omitempty"`
+	RotatedAt   int64    `dynamodbav:"rotated_at,omitempty"`
+	RotatedTo   string   `dynamodbav:"rotated_to,omitempty"`
+	RotatedFrom string   `dynamodbav:"rotated_from,omitempty"`
+	Sources     []string `dynamodbav:"allowed_cidrs,omitempty"`
+	UsedAt      int64    `dynamodbav:"used_at,omitempty"`
+	UsedFrom    string   `dynamodbav:"used_from,omitempty"`
+}
+
+// rowOf is the row of a new key.
+func rowOf(key apikey.Key) row {
+	made := row{App: key.App.String(), ID: string(key.ID), Name: key.Name, Scopes: key.Scopes, Hash: key.Hash[:],
+		CreatedAt: millis(key.CreatedAt), CreatedBy: key.CreatedBy, Fingerprint: key.Fingerprint,
+		ExpiresAt: millis(key.ExpiresAt), RotatedFrom: string(key.RotatedFrom)}
+	for _, source := range key.Sources {
+		made.Sources = append(made.Sources, source.String())
+	}
+	return made
+}
+
+func (r row) key() (apikey.Key, error) {
+	key := apikey.Key{ID: id.Key(r.ID), App: id.StoredApp(r.App), Name: r.Name, Scopes: r.Scopes,
+		CreatedAt: instant(r.CreatedAt), CreatedBy: r.CreatedBy, Fingerprint: r.Fingerprint,
+		ExpiresAt: instant(r.ExpiresAt), RevokedAt: instant(r.RevokedAt), Suspended: r.Suspended,
+		RotatedAt: instant(r.RotatedAt), RotatedTo: id.Key(r.RotatedTo), RotatedFrom: id.Key(r.RotatedFrom),
+		UsedAt: instant(r.UsedAt), UsedFrom: r.UsedFrom}
+	if len(r.Hash) != len(key.Hash) {
+		return apikey.Key{}, fmt.Errorf("key %s: hash of %d bytes", r.ID, len(r.Hash))
+	}
+	copy(key.Hash[:], r.Hash)
+	for _, text := range r.Sources {
+		source, err := netip.ParsePrefix(text)
+		if err != nil { // left out, it could leave a key that works from anywhere
+			return apikey.Key{}, fmt.Errorf("key %s: %w", r.ID, err)
+		}
+		key.Sources = append(key.Sources, source)
+	}
+	return key, nil
+}
+
+// millis and instant keep the zero time as 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func instant(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
+}
