@@ -4,13 +4,11 @@ import (
 	"testing"
 
 	"github.com/tokenim/tokenim/shared/app"
-	"github.com/tokenim/tokenim/shared/app/apptest"
 )
 
-func TestMemoryStore(t *testing.T) { apptest.Run(t, apptest.NewStore()) }
-
 func TestAllowsOrigin(t *testing.T) {
-	chat := app.App{Origins: []string{"https://chat.example.com", "http://localhost:*", "https://example.com:8443"}}
+	chat := app.App{Settings: app.Settings{
+		Origins: []string{"https://chat.example.com", "http://localhost:*", "https://example.com:8443"}}}
 	for origin, want := range map[string]bool{
 		"https://chat.example.com":              true,
 		"https://example.com:8443":              true,

@@ -1,25 +1,40 @@
-// Package appdb keeps apps in DynamoDB, beside their keys.
+// Package appdb keeps apps in DynamoDB.
+//
+// An app is two items: its own row, beside its keys (app / "app"), and the pointer to it in its account (account /
+// "app#<app>"), with a count of the pointers on the account's row (account / "account"). A text that names an app is
+// looked for among the pointers of one account, and nowhere else does text of a request become an app's ID.
 package appdb
 
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
-// sortKey is where an app's own row stands among its keys, whose sort keys begin with "key_".
-const sortKey = "app"
+const (
+	// sortKey is where an app's own row stands among its keys, whose sort keys begin with "key_".
+	sortKey = "app"
+	// pointerPrefix begins the sort keys of the pointers in an account, accountKey is the account's own row.
+	pointerPrefix = "app#"
+	accountKey    = "account"
+)
 
-// Store implements app.Store. Key: app / "app".
+// Store implements app.Store.
 type Store struct {
-	DB    *dynamodb.Client
+	DB *dynamodb.Client
+	// Table has the apps' own rows; it is the table of the keys.
 	Table string
+	// Accounts is the table of the accounts; "" where only Create without an account and Get are called.
+	Accounts string
 }
 
 var _ app.Store = (*Store)(nil)
@@ -30,22 +45,218 @@ type row struct {
 	Name      string   `dynamodbav:"name"`
 	Origins   []string `dynamodbav:"origins"`
 	CreatedAt int64    `dynamodbav:"created_at"`
+	Account   string   `dynamodbav:"account,omitempty"`
+	Request   string   `dynamodbav:"fingerprint,omitempty"`
+	DeletedAt int64    `dynamodbav:"deleted_at,omitempty"`
+	EraseAt   int64    `dynamodbav:"erase_at,omitempty"`
+	Erasing   int64    `dynamodbav:"erasing,omitempty"`
+	ErasedAt  int64    `dynamodbav:"erased_at,omitempty"`
+}
+
+// pointer says that an account has an app. DeletedAt is here too, so that whoever chooses an app by its pointer sees
+// without another read that it is deleted.
+type pointer struct {
+	Account   string `dynamodbav:"pk"`
+	Sort      string `dynamodbav:"sk"`
+	DeletedAt int64  `dynamodbav:"deleted_at,omitempty"`
+}
+
+func itemKey(appID id.App) table.Item { return table.Key(appID.String(), sortKey) }
+
+func pointerKey(account id.Account, text string) table.Item {
+	return table.Key(string(account), pointerPrefix+text)
 }
 
 // Create implements app.Store.
-func (s *Store) Create(ctx context.Context, made app.App) error {
-	err := table.Put(ctx, s.DB, s.Table, row{App: string(made.ID), Sort: sortKey, Name: made.Name, Origins: made.Origins,
-		CreatedAt: made.CreatedAt.UnixMilli()}, "attribute_not_exists(pk)", nil, nil)
-	if errors.Is(err, table.ErrCondition) {
-		return nil
+func (s *Store) Create(ctx context.Context, made app.App) (app.App, error) {
+	item, err := table.Encode(row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: made.Origins,
+		CreatedAt: millis(made.CreatedAt), Account: string(made.Account), Request: made.Request})
+	if err != nil {
+		return app.App{}, err
 	}
-	return err
+	writes := []types.TransactWriteItem{{Put: &types.Put{TableName: &s.Table, Item: item,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}}}
+	if made.Account != "" {
+		writes = append(writes, s.count(made.Account, +1, "attribute_not_exists(apps) OR apps < :limit", table.N(app.MaxApps)),
+			types.TransactWriteItem{Put: &types.Put{TableName: &s.Accounts, Item: pointerKey(made.Account, made.ID.String())}})
+	}
+	failed, standing, err := s.transact(ctx, "create an app", writes)
+	switch {
+	case err != nil:
+		return app.App{}, err
+	case failed == 0:
+		return standing, app.ErrExists
+	case failed == 1:
+		return app.App{}, app.ErrTooMany
+	}
+	made.CreatedAt = instant(millis(made.CreatedAt))
+	return made, nil
+}
+
+// count adds to the number of the account's apps, on the condition where there is one.
+func (s *Store) count(account id.Account, by int64, condition string, limit types.AttributeValue) types.TransactWriteItem {
+	update := &types.Update{TableName: &s.Accounts, Key: table.Key(string(account), accountKey),
+		UpdateExpression: aws.String("ADD apps :by"), ExpressionAttributeValues: table.Item{":by": table.N(by)}}
+	if condition != "" {
+		update.ConditionExpression, update.ExpressionAttributeValues[":limit"] = &condition, limit
+	}
+	return types.TransactWriteItem{Update: update}
 }
 
 // Get implements app.Store.
 func (s *Store) Get(ctx context.Context, appID id.App) (app.App, bool, error) {
+	return s.read(ctx, appID, false)
+}
+
+// Current implements app.Store.
+func (s *Store) Current(ctx context.Context, appID id.App) (app.App, error) {
+	found, ok, err := s.read(ctx, appID, true)
+	if err == nil && !ok {
+		err = app.ErrNotFound
+	}
+	return found, err
+}
+
+func (s *Store) read(ctx context.Context, appID id.App, strong bool) (app.App, bool, error) {
 	var found row
-	ok, err := table.Get(ctx, s.DB, s.Table, table.Key(string(appID), sortKey), false, &found)
-	return app.App{ID: appID, Name: found.Name, Origins: found.Origins,
-		CreatedAt: time.UnixMilli(found.CreatedAt).UTC()}, ok, err
+	ok, err := table.Get(ctx, s.DB, s.Table, itemKey(appID), strong, &found)
+	if err != nil || !ok {
+		return app.App{}, false, err
+	}
+	return found.app(), true, nil
+}
+
+// Find implements app.Store. The text becomes an app's ID by nothing else than its pointer's being there.
+func (s *Store) Find(ctx context.Context, account id.Account, text string) (app.App, error) {
+	if !id.IsApp(text) || account == "" {
+		return app.App{}, app.ErrNotFound
+	}
+	var found pointer
+	ok, err := table.Get(ctx, s.DB, s.Accounts, pointerKey(account, text), true, &found)
+	if err != nil {
+		return app.App{}, err
+	}
+	if !ok {
+		return app.App{}, app.ErrNotFound
+	}
+	return s.Current(ctx, found.app())
+}
+
+// app returns the app that the pointer names.
+func (p pointer) app() id.App { return id.StoredApp(strings.TrimPrefix(p.Sort, pointerPrefix)) }
+
+// List implements app.Store.
+func (s *Store) List(ctx context.Context, account id.Account, after string, limit int) ([]app.App, string, error) {
+	low := pointerPrefix + after
+	if after != "" {
+		low += "\x00"
+	}
+	answer, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Accounts, KeyConditionExpression: aws.String("pk = :account AND sk BETWEEN :low AND :high"),
+		// "$" comes behind "#": it ends the pointers.
+		ExpressionAttributeValues: table.Item{":account": table.S(string(account)), ":low": table.S(low), ":high": table.S("app$")},
+		Limit:                     aws.Int32(int32(limit)), ConsistentRead: aws.Bool(true),
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
+	})
+	if err != nil {
+		return nil, "", table.Classify("list apps", err)
+	}
+	var listed []id.App
+	for _, item := range answer.Items {
+		var found pointer
+		if err := table.Decode(item, &found); err != nil {
+			return nil, "", err
+		}
+		listed = append(listed, found.app())
+	}
+	apps, err := s.rows(ctx, listed)
+	if err != nil || len(listed) < limit {
+		return apps, "", err
+	}
+	return apps, listed[limit-1].String(), nil
+}
+
+// rows reads the apps, in their order; at most 100, a page. One that is gone since is left out.
+func (s *Store) rows(ctx context.Context, listed []id.App) ([]app.App, error) {
+	var keys []table.Item
+	for _, appID := range listed {
+		keys = append(keys, itemKey(appID))
+	}
+	found, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.Table, Keys: keys, Strong: true})
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]app.App{}
+	for _, item := range found[s.Table] {
+		var decoded row
+		if err := table.Decode(item, &decoded); err != nil {
+			return nil, err
+		}
+		byID[decoded.App] = decoded.app()
+	}
+	var apps []app.App
+	for _, appID := range listed {
+		if one, ok := byID[appID.String()]; ok {
+			apps = append(apps, one)
+		}
+	}
+	return apps, nil
+}
+
+// Change implements app.Store.
+func (s *Store) Change(ctx context.Context, appID id.App, change app.Change) (app.App, error) {
+	sets, update := []string{}, table.Update{Table: s.Table, Key: itemKey(appID),
+		If: "attribute_exists(pk) AND attribute_not_exists(deleted_at)", Names: map[string]string{}, Values: table.Item{}}
+	if change.Name != nil {
+		sets = append(sets, "#name = :name")
+		update.Names["#name"], update.Values[":name"] = "name", table.S(*change.Name)
+	}
+	if change.Origins != nil {
+		sets = append(sets, "origins = :origins")
+		update.Values[":origins"] = texts(change.Origins)
+	}
+	if len(sets) > 0 {
+		update.Set = "SET " + strings.Join(sets, ", ")
+	} else {
+		update.Set = "REMOVE deleted_at" // which is not there: nothing to change, but the condition to keep
+	}
+	var after row
+	err := update.Run(ctx, s.DB, &after)
+	switch {
+	case errors.Is(err, table.ErrCondition) && after.App == "":
+		return app.App{}, app.ErrNotFound
+	case errors.Is(err, table.ErrCondition):
+		return app.App{}, app.ErrDeleted
+	}
+	return after.app(), err
+}
+
+func texts(list []string) types.AttributeValue {
+	values := make([]types.AttributeValue, len(list))
+	for i, text := range list {
+		values[i] = table.S(text)
+	}
+	return &types.AttributeValueMemberL{Value: values}
+}
+
+func (r row) app() app.App {
+	return app.App{ID: id.StoredApp(r.App), Account: id.Account(r.Account), CreatedAt: instant(r.CreatedAt), Request: r.Request,
+		Settings: app.Settings{Name: r.Name, Origins: r.Origins}, DeletedAt: instant(r.DeletedAt), EraseAt: instant(r.EraseAt),
+		ErasedAt: instant(r.ErasedAt)}
+}
+
+// millis and instant keep the zero time as 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func instant(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
 }

@@ -15,7 +15,7 @@ import (
 
 func TestStore(t *testing.T) {
 	client, tables := enginetest.Start(t)
-	apptest.Run(t, &appdb.Store{DB: client, Table: tables["TABLE_KEYS"]})
+	apptest.Run(t, &appdb.Store{DB: client, Table: tables["TABLE_KEYS"], Accounts: tables["TABLE_ACCOUNTS"]})
 }
 
 // An app's own row stands in the table of its keys, and is none of them.
@@ -24,9 +24,10 @@ func TestAppIsNoKey(t *testing.T) {
 	apps := &appdb.Store{DB: client, Table: tables["TABLE_KEYS"]}
 	keys := &apikeydb.Store{DB: client, Table: tables["TABLE_KEYS"]}
 	appID := id.Source{}.App()
-	storetest.OK(t, "create the app", apps.Create(t.Context(), app.App{ID: appID, CreatedAt: storetest.Noon()}))
+	_, err := apps.Create(t.Context(), app.App{ID: appID, CreatedAt: storetest.Noon()})
+	storetest.OK(t, "create the app", err)
 	key := apikeytest.NewKey(appID)
-	_, err := keys.Create(t.Context(), key)
+	_, err = keys.Create(t.Context(), key)
 	storetest.OK(t, "create the key", err)
 	for _, after := range []id.Key{"", key.ID} {
 		found, err := keys.List(t.Context(), appID, after, 10)

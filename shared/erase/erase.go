@@ -1,0 +1,215 @@
+// Package erase removes everything that a deleted app has, once its grace period is over.
+//
+// The data keys go first: from then on no message of the app can be read by anybody, wherever a copy of it may be, for
+// instance in a backup (a process that has unwrapped a key forgets it within 15 minutes). The rest follows row by row.
+// What is left is the app's own record as a tombstone, with a receipt of what was removed and without its name.
+//
+// Two things cannot be found by the app's ID and are not removed here: the client-ID records of sends, which hold
+// fingerprints under a secret of the destroyed data keys and expire by themselves within seven days; and reminders of
+// package task, which hold IDs and go when they are due.
+package erase
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tokenim/tokenim/shared/app"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/task"
+)
+
+// workers is how many users are erased at once.
+const workers = 16
+
+// Apps keeps the apps' own records. An app.Store is one.
+type Apps interface {
+	BeginErasing(ctx context.Context, app id.App, now time.Time) (app.App, error)
+	CountErased(ctx context.Context, app id.App, rows map[string]int) error
+	FinishErasing(ctx context.Context, app id.App, at time.Time) error
+}
+
+// Eraser erases apps. A run may end at any point, by its time or by a crash; the next one goes on from there.
+type Eraser struct {
+	Apps    Apps
+	Store   Store
+	Notices app.Notices
+	Clock   clock.Clock
+}
+
+// Task handles task.AppErase: task.ErrUnfinished where there is more to do than there was time.
+func (e *Eraser) Task(ctx context.Context, due task.Task) error { return e.Erase(ctx, due.App) }
+
+// Erase erases an app that is deleted and whose grace period is over, and does nothing about any other. It returns
+// task.ErrUnfinished where it has to be called again.
+func (e *Eraser) Erase(ctx context.Context, appID id.App) error {
+	found, err := e.Apps.BeginErasing(ctx, appID, e.Clock.Now())
+	switch {
+	case errors.Is(err, app.ErrNotDue), errors.Is(err, app.ErrNotFound):
+		return nil // it was restored, or never deleted
+	case err != nil:
+		return err
+	case !found.ErasedAt.IsZero():
+		return nil
+	}
+	run := &run{Eraser: e, app: appID, rows: map[string]int{}, taken: map[id.Conversation]bool{}}
+	if err := errors.Join(run.everything(ctx), run.count(ctx)); err != nil {
+		return err
+	}
+	// The mail comes before the record that stops the runs: a crash between the two sends it twice, never not at all.
+	if err := e.Notices.AppNotice(ctx, found.Account, app.NoticeErased, found); err != nil {
+		return err
+	}
+	return e.Apps.FinishErasing(ctx, appID, e.Clock.Now())
+}
+
+// run is one run of the erasing of one app.
+type run struct {
+	*Eraser
+	app id.App
+
+	mutex sync.Mutex
+	rows  map[string]int           // removed and not counted yet
+	taken map[id.Conversation]bool // whose messages one of the pair's users has been given
+}
+
+// everything removes the app's rows in the order that makes them unreadable soonest.
+func (r *run) everything(ctx context.Context) error {
+	if err := r.credentials(ctx); err != nil {
+		return err
+	}
+	users := 0
+	for shard := range Shards {
+		found, err := r.shard(ctx, shard)
+		if err != nil {
+			return err
+		}
+		users += found
+	}
+	if users > 0 {
+		// The directory lags behind. It is believed to be empty only by a run that finds it so, minutes after the last
+		// row went.
+		return task.ErrUnfinished
+	}
+	// A request that was under way when the app left its account may have made a data key since.
+	return r.credentials(ctx)
+}
+
+// credentials removes the data keys, then the API keys.
+func (r *run) credentials(ctx context.Context) error {
+	for _, part := range []Part{{DataKeys, ""}, {Keys, ""}} {
+		if err := r.clear(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shard erases the users of one shard of the directory and returns how many there were.
+func (r *run) shard(ctx context.Context, shard int) (users int, err error) {
+	for after := ""; ; {
+		page, next, err := r.Store.Users(ctx, r.app, shard, after)
+		if err != nil {
+			return users, err
+		}
+		if err := r.users(ctx, page); err != nil {
+			return users, err
+		}
+		users += len(page)
+		if next == "" {
+			return users, nil
+		}
+		after = next
+	}
+}
+
+// users erases what the users have and then the users, whose rows are the way to the rest.
+func (r *run) users(ctx context.Context, page []User) error {
+	if len(page) == 0 {
+		return nil
+	}
+	var group errgroup.Group // without a context of its own: what has begun comes to its end and is counted
+	group.SetLimit(workers)
+	for _, user := range page {
+		group.Go(func() error { return r.user(ctx, user.ID) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	removed, err := r.Store.RemoveUsers(ctx, r.app, page)
+	r.add(Users, removed)
+	return errors.Join(err, r.count(ctx))
+}
+
+// user erases a user's conversations, whose rows are the way to their messages, and connections.
+func (r *run) user(ctx context.Context, user id.User) error {
+	for after := id.Conversation(""); ; {
+		conversations, next, err := r.Store.Conversations(ctx, r.app, user, after)
+		if err != nil {
+			return err
+		}
+		for _, conversation := range conversations {
+			if !r.take(conversation) {
+				continue
+			}
+			if err := r.clear(ctx, Part{Messages, string(conversation)}); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			break
+		}
+		after = next
+	}
+	if err := r.clear(ctx, Part{Conversations, string(user)}); err != nil {
+		return err
+	}
+	return r.clear(ctx, Part{Connections, string(user)})
+}
+
+// take tells the first of a pair's users to erase the messages. The other need not wait: where the first fails, its own
+// row is left and is found by the next run.
+func (r *run) take(conversation id.Conversation) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	first := !r.taken[conversation]
+	r.taken[conversation] = true
+	return first
+}
+
+// clear removes a part, page by page while there is time.
+func (r *run) clear(ctx context.Context, part Part) error {
+	for {
+		if !task.TimeLeft(ctx) {
+			return task.ErrUnfinished
+		}
+		removed, more, err := r.Store.Clear(ctx, r.app, part)
+		r.add(part.Table, removed)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (r *run) add(table Table, removed int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if removed > 0 {
+		r.rows[string(table)] += removed
+	}
+}
+
+// count writes on the receipt what was removed since the last time. A crash in between leaves that out: the receipt says
+// how many rows there were at least.
+func (r *run) count(ctx context.Context) error {
+	if len(r.rows) == 0 {
+		return nil
+	}
+	err := r.Apps.CountErased(ctx, r.app, r.rows)
+	r.rows = map[string]int{}
+	return err
+}

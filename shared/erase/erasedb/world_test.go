@@ -1,0 +1,230 @@
+package erasedb_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/tokenim/tokenim/local/engine/enginetest"
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
+	"github.com/tokenim/tokenim/shared/apikey/apikeytest"
+	"github.com/tokenim/tokenim/shared/app"
+	"github.com/tokenim/tokenim/shared/app/appdb"
+	"github.com/tokenim/tokenim/shared/app/apptest"
+	"github.com/tokenim/tokenim/shared/clock/clocktest"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/connection/connectiondb"
+	"github.com/tokenim/tokenim/shared/erase"
+	"github.com/tokenim/tokenim/shared/erase/erasedb"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/seal"
+	"github.com/tokenim/tokenim/shared/seal/sealdb"
+	"github.com/tokenim/tokenim/shared/table/storetest"
+	"github.com/tokenim/tokenim/shared/user"
+	"github.com/tokenim/tokenim/shared/user/userdb"
+)
+
+// due is when the apps of these tests may be erased: they were deleted at noon.
+func due() time.Time { return storetest.Noon().Add(time.Hour) }
+
+// world is an engine with the tables.
+type world struct {
+	db     *dynamodb.Client
+	tables map[string]string
+}
+
+func newWorld(t *testing.T) *world {
+	client, tables := enginetest.Start(t)
+	return &world{client, tables}
+}
+
+func (w *world) apps(client *dynamodb.Client) *appdb.Store {
+	return &appdb.Store{DB: client, Table: w.tables["TABLE_KEYS"], Accounts: w.tables["TABLE_ACCOUNTS"]}
+}
+
+// notices keeps what was mailed.
+type notices struct{ sent []string }
+
+func (n *notices) AppNotice(_ context.Context, account id.Account, kind string, about app.App) error {
+	n.sent = append(n.sent, fmt.Sprint(kind, " ", account, " ", about.Name))
+	return nil
+}
+
+// eraser returns a process with the client.
+func (w *world) eraser(client *dynamodb.Client) (*erase.Eraser, *notices) {
+	mailed := &notices{}
+	return &erase.Eraser{Apps: w.apps(client), Notices: mailed, Clock: clocktest.New(due()), Store: &erasedb.Store{DB: client,
+		Tables: map[erase.Table]string{erase.DataKeys: w.tables["TABLE_DATA_KEYS"], erase.Keys: w.tables["TABLE_KEYS"],
+			erase.Users: w.tables["TABLE_USERS"], erase.Messages: w.tables["TABLE_MESSAGES"],
+			erase.Conversations: w.tables["TABLE_CONVERSATIONS"], erase.Connections: w.tables["TABLE_CONNECTIONS"]}}}, mailed
+}
+
+// size says how much an app has: users in a row, each of whom talks to the next.
+type size struct{ users, messages, sockets int }
+
+// seed makes an app of the account with everything that an app can have.
+func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
+	t.Helper()
+	made, err := w.apps(w.db).Create(t.Context(), apptest.NewApp(account))
+	storetest.OK(t, "Create", err)
+	for number := range uint32(2) {
+		storetest.OK(t, "data key", (&sealdb.Store{DB: w.db, Table: w.tables["TABLE_DATA_KEYS"]}).Create(t.Context(), made.ID,
+			seal.DataKey{Number: number + 1, Wrapped: []byte("wrapped"), CreatedAt: storetest.Noon()}))
+	}
+	key := apikeytest.NewKey(made.ID)
+	key.CreatedBy = ""
+	_, err = (&apikeydb.Store{DB: w.db, Table: w.tables["TABLE_KEYS"]}).Create(t.Context(), key)
+	storetest.OK(t, "key", err)
+	var before id.User
+	for i := range has.users {
+		next := w.register(t, made.ID, fmt.Sprint("user", i))
+		w.connect(t, made.ID, next, key.ID, has.sockets)
+		if i > 0 {
+			w.talk(t, made.ID, before, next, has.messages)
+		}
+		before = next
+	}
+	return made
+}
+
+func (w *world) register(t *testing.T, appID id.App, name string) id.User {
+	t.Helper()
+	users := &userdb.Store{DB: w.db, Table: w.tables["TABLE_USERS"], Routing: connectiondb.Routing(w.tables["TABLE_CONNECTIONS"])}
+	made := user.User{ID: id.Source{}.User(), App: appID, Username: name, CreatedAt: storetest.Noon()}
+	storetest.OK(t, "register", users.Create(t.Context(), made, name))
+	return made.ID
+}
+
+func (w *world) connect(t *testing.T, appID id.App, userID id.User, key id.Key, sockets int) {
+	t.Helper()
+	store := &connectiondb.Store{DB: w.db, Table: w.tables["TABLE_CONNECTIONS"]}
+	for i := range sockets {
+		socket := connection.Socket{App: appID, User: userID, Connection: fmt.Sprint("connection", i), Device: fmt.Sprint("d", i),
+			Key: key, ExpiresAt: due()}
+		storetest.OK(t, "socket", store.PutSocket(t.Context(), socket, due()))
+		storetest.OK(t, "ticket", store.Redeem(t.Context(), appID, userID, fmt.Sprint("ticket", i), due()))
+	}
+}
+
+func (w *world) talk(t *testing.T, appID id.App, a, b id.User, messages int) {
+	t.Helper()
+	members := &messagedb.Members{DB: w.db, Table: w.tables["TABLE_CONVERSATIONS"]}
+	log := &messagedb.Log{DB: w.db, Table: w.tables["TABLE_MESSAGES"]}
+	pair := id.Pair(appID, a, b)
+	for _, of := range [][2]id.User{{a, b}, {b, a}} {
+		storetest.OK(t, "member", members.Ensure(t.Context(), message.Member{App: appID, User: of[0], Conversation: pair, Peer: of[1]}))
+	}
+	for i := range messages {
+		storetest.OK(t, "message", log.Append(t.Context(), message.Entry{App: appID, Conversation: pair, Sequence: int64(i + 1),
+			Sender: a, Recipient: b, Type: "text", Sealed: []byte(fmt.Sprint("sealed ", i)), SentAt: storetest.Noon()}))
+	}
+}
+
+// remove deletes the app, so that it may be erased when it is due.
+func (w *world) remove(t *testing.T, deleted app.App) app.App {
+	t.Helper()
+	deleted, err := w.apps(w.db).Delete(t.Context(), deleted, storetest.Noon(), due())
+	storetest.OK(t, "Delete", err)
+	return deleted
+}
+
+// rows returns every row that names the app, or one of its keys, as text by table.
+func (w *world) rows(t *testing.T, of string) map[string][]string {
+	t.Helper()
+	rows := map[string][]string{}
+	for variable, name := range w.tables {
+		pages := dynamodb.NewScanPaginator(w.db, &dynamodb.ScanInput{TableName: &name})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			storetest.OK(t, "Scan", err)
+			for _, item := range page.Items {
+				var generic map[string]any
+				storetest.OK(t, "decode", attributevalue.UnmarshalMap(item, &generic))
+				text, err := json.Marshal(generic)
+				storetest.OK(t, "encode", err)
+				if strings.Contains(string(text), of) {
+					rows[variable] = append(rows[variable], string(text))
+				}
+			}
+		}
+		slices.Sort(rows[variable])
+	}
+	maps.DeleteFunc(rows, func(_ string, found []string) bool { return len(found) == 0 })
+	return rows
+}
+
+// body is the part of an app's ID that its keys' IDs have too.
+func body(of app.App) string { return strings.TrimPrefix(of.ID.String(), "app_") }
+
+// intercept returns a client like the world's whose requests pass through do. Its next takes effect and answers.
+func (w *world) intercept(do func(input any, next func() (any, error)) (any, error)) *dynamodb.Client {
+	options := w.db.Options()
+	handle := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
+		out.Result, err = do(in.Parameters, func() (any, error) {
+			var answered middleware.InitializeOutput
+			answered, metadata, err = next.HandleInitialize(ctx, in)
+			return answered.Result, err
+		})
+		return out, metadata, err
+	}
+	options.APIOptions = append(slices.Clone(options.APIOptions), func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("erasedb_test.intercept", handle), middleware.Before)
+	})
+	return dynamodb.New(options)
+}
+
+// through returns a client whose every write passes the fuse.
+func (w *world) through(fuse *storetest.Fuse) *dynamodb.Client {
+	return w.intercept(func(input any, next func() (any, error)) (answer any, err error) {
+		switch input.(type) {
+		case *dynamodb.GetItemInput, *dynamodb.QueryInput:
+			if err := fuse.Read(); err != nil {
+				return nil, err
+			}
+			return next()
+		}
+		err = fuse.Write(func() (err error) {
+			answer, err = next()
+			return err
+		})
+		return answer, err
+	})
+}
+
+// halving returns a client that leaves half of every batch undone, as DynamoDB may, and counts the batches.
+func (w *world) halving(batches *atomic.Int64) *dynamodb.Client {
+	return w.intercept(func(input any, next func() (any, error)) (any, error) {
+		batch, ok := input.(*dynamodb.BatchWriteItemInput)
+		if !ok {
+			return next()
+		}
+		batches.Add(1)
+		undone := map[string][]types.WriteRequest{}
+		for name, writes := range batch.RequestItems {
+			half := (len(writes) + 1) / 2
+			batch.RequestItems[name] = writes[:half]
+			if half < len(writes) {
+				undone[name] = writes[half:]
+			}
+		}
+		answer, err := next()
+		if answered, ok := answer.(*dynamodb.BatchWriteItemOutput); ok {
+			answered.UnprocessedItems = undone
+		}
+		return answer, err
+	})
+}

@@ -1,0 +1,53 @@
+package erase
+
+import (
+	"context"
+
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// Table names a table by what it has, as the receipt does.
+type Table string
+
+// The tables that have rows of apps.
+const (
+	DataKeys      Table = "data_keys"
+	Keys          Table = "keys"
+	Users         Table = "users"
+	Messages      Table = "messages"
+	Conversations Table = "conversations"
+	Connections   Table = "connections"
+)
+
+// Shards is how many parts the directory of an app's users has; package userdb makes as many.
+const Shards = 16
+
+// Part is the rows of a table that belong to one thing in the app.
+type Part struct {
+	Table Table
+	// Of is the conversation of Messages, the user of Conversations and Connections, and "" for DataKeys and Keys.
+	Of string
+}
+
+// User is an entry of the directory.
+type User struct {
+	ID id.User
+	// Claim is the key of the row that holds the user's name.
+	Claim string
+}
+
+// Store finds and removes what apps have. Every method sees only the app that it is given.
+type Store interface {
+	// Clear removes a page of the part's rows, but not the app's own record beside its keys. It returns how many, and
+	// whether there may be more. It reads strongly.
+	Clear(ctx context.Context, app id.App, part Part) (removed int, more bool, err error)
+	// Users returns a page of the users in a shard of the directory, 0 to Shards-1, those after the position; "" begins.
+	// next is the position to go on at, "" at the end. It is eventually consistent.
+	Users(ctx context.Context, app id.App, shard int, after string) (users []User, next string, err error)
+	// Conversations returns a page of the user's conversations, those after the one named; next as in Users. It reads
+	// strongly.
+	Conversations(ctx context.Context, app id.App, user id.User, after id.Conversation) (page []id.Conversation, next id.Conversation, err error)
+	// RemoveUsers removes the users' profiles and, after all of them, the claims to their names, by which the directory
+	// finds them. It returns how many rows that were.
+	RemoveUsers(ctx context.Context, app id.App, users []User) (removed int, err error)
+}
