@@ -3,6 +3,7 @@
 
 PORT ?= 8080
 DATA ?= .local/data
+FUNCTION ?= Resume
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -64,9 +65,9 @@ second-engine: go-version ## Run the store suites on DynamoDB Local (Java, Maven
 targets: tools $(PYTHON) $(SAM) $(MINISTACK) ## Run every suite on every target and write docs/targets.md
 	@bash tests/targets.sh
 
-redrive: ## Run background work that failed for good again, from the dead letters (STACK=tokenim)
+redrive: ## Run background work that failed for good again, from the dead letters (FUNCTION=Resume STACK=tokenim)
 	@output() { aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }
-	queue=$$(output ResumeDeadLettersUrl) function=$$(output ResumeFunctionName)
+	queue=$$(output $(FUNCTION)DeadLettersUrl) function=$$(output $(FUNCTION)FunctionName)
 	eval "$$(aws configure export-credentials --format env)"
 	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/redrive -queue "$$queue" -function "$$function"
 

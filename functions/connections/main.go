@@ -13,6 +13,7 @@ func main() {
 	connections := core.Connections()
 	frames := socket.New(core.Authenticator, connections, core.Log)
 	session.Frames(frames, connections, core.Authenticator, core.Users)
-	lifecycle := &session.Lifecycle{Connections: connections, Invoker: invoke.FromEnvironment(), Frames: frames, Log: core.Log}
+	lifecycle := &session.Lifecycle{Connections: connections, Frames: frames, Log: core.Log,
+		Resumes: invoke.FromEnvironment[session.ResumeRequest]("RESUME_FUNCTION")}
 	wire.Start(lifecycle.Handle)
 }

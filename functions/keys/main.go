@@ -5,6 +5,7 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/invoke"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/wire"
 )
@@ -14,7 +15,8 @@ func main() {
 	edge := core.API()
 	apikey.Routes(edge, &apikey.Service{
 		Store:   &apikeydb.Store{DB: core.DB, Table: table.Name("KEYS")},
-		Sockets: core.Connections(), Clock: clock.System{},
+		Sockets: core.Connections(), Background: invoke.FromEnvironment[apikey.Revocation]("REVOCATIONS_FUNCTION"),
+		Tasks: wire.KeyTasks(core.DB), Clock: clock.System{},
 	}, core.Keyring)
 	wire.Serve(edge)
 }

@@ -15,11 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/authn"
 	"github.com/tokenim/tokenim/shared/authn/authndb"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/connection/connectiondb"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/login/logindb"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
 	"github.com/tokenim/tokenim/shared/push"
@@ -27,6 +31,8 @@ import (
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
 	"github.com/tokenim/tokenim/shared/seal/sealkms"
 	"github.com/tokenim/tokenim/shared/table"
+	"github.com/tokenim/tokenim/shared/task"
+	"github.com/tokenim/tokenim/shared/task/taskdb"
 	"github.com/tokenim/tokenim/shared/token"
 	"github.com/tokenim/tokenim/shared/user"
 	"github.com/tokenim/tokenim/shared/user/userdb"
@@ -43,14 +49,8 @@ type Core struct {
 
 // NewCore builds the core. A function without its environment ends at once: that is a defect of the template.
 func NewCore() *Core {
-	log := api.LogFromEnvironment()
-	db := table.Client()
-	wrapper, err := sealkms.FromEnvironment()
-	if err != nil {
-		slog.Error("no master key", "error", err)
-		os.Exit(1)
-	}
-	keyring := seal.NewKeyring(&sealdb.Store{DB: db, Table: table.Name("DATA_KEYS")}, wrapper, clock.System{})
+	log, db := api.LogFromEnvironment(), table.Client()
+	keyring := newKeyring(db)
 	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: table.Name("USERS"),
 		Routing: connectiondb.Routing(table.Name("CONNECTIONS"))}}
 	return &Core{DB: db, Keyring: keyring, Users: users, Log: log, Authenticator: &authn.Authenticator{
@@ -58,17 +58,73 @@ func NewCore() *Core {
 		Names:   users, Tokens: &token.Issuer{Secrets: keyring, Clock: clock.System{}}, Clock: clock.System{}}}
 }
 
-// API returns an HTTP edge without operations.
-func (c *Core) API() *api.API { return api.New(c.Authenticator, c.Log) }
+func newKeyring(db *dynamodb.Client) *seal.Keyring {
+	wrapper, err := sealkms.FromEnvironment()
+	if err != nil {
+		slog.Error("no master key", "error", err)
+		os.Exit(1)
+	}
+	return seal.NewKeyring(&sealdb.Store{DB: db, Table: table.Name("DATA_KEYS")}, wrapper, clock.System{})
+}
+
+func developers(db *dynamodb.Client) *authn.Developers {
+	return &authn.Developers{Sessions: &logindb.Store{DB: db, AccountsTable: table.Name("ACCOUNTS"), Clock: clock.System{}}, Clock: clock.System{}}
+}
+
+// Console is what the functions have that serve developers with a session and nobody else.
+type Console struct {
+	DB      *dynamodb.Client
+	Keyring *seal.Keyring
+	// Edge is an HTTP edge without operations.
+	Edge *api.API
+}
+
+// NewConsole builds it.
+func NewConsole() *Console {
+	log, db := api.LogFromEnvironment(), table.Client()
+	return &Console{DB: db, Keyring: newKeyring(db), Edge: api.New(developers(db), log)}
+}
+
+// Background sets logging up for a function that serves no requests, and returns its database.
+func Background() *dynamodb.Client {
+	api.LogFromEnvironment()
+	return table.Client()
+}
+
+// API returns an HTTP edge without operations. Unlike sockets, it takes API keys, whose use is written down, and the
+// sessions of developers.
+func (c *Core) API() *api.API {
+	c.Authenticator.Uses = &apikeydb.Store{DB: c.DB, Table: table.Name("KEYS")}
+	c.Authenticator.Developers = developers(c.DB)
+	return api.New(c.Authenticator, c.Log)
+}
 
 // ConnectionStore returns the store of routing records and sockets.
 func (c *Core) ConnectionStore() *connectiondb.Store {
 	return &connectiondb.Store{DB: c.DB, Table: table.Name("CONNECTIONS")}
 }
 
+// Sockets returns what cuts sockets, for functions without a core.
+func Sockets(db *dynamodb.Client) *connection.Service {
+	return &connection.Service{Store: &connectiondb.Store{DB: db, Table: table.Name("CONNECTIONS")},
+		Poster: push.FromEnvironment(), Clock: clock.System{}}
+}
+
 // Connections returns the service that pushes and keeps sockets.
 func (c *Core) Connections() *connection.Service {
-	return &connection.Service{Store: c.ConnectionStore(), Poster: push.FromEnvironment(), Clock: clock.System{}}
+	return Sockets(c.DB)
+}
+
+// KeyTasks keeps the reminders about keys.
+func KeyTasks(db *dynamodb.Client) apikey.Tasks {
+	return keyTasks{&taskdb.Store{DB: db, Table: table.Name("TASKS")}}
+}
+
+type keyTasks struct{ store task.Store }
+
+// Add implements apikey.Tasks.
+func (k keyTasks) Add(ctx context.Context, kind string, due time.Time, app id.App, subject string) error {
+	return k.store.Add(ctx, task.Task{Kind: task.Kind(kind), Due: due, App: app, Subject: subject})
 }
 
 // Messages returns the message service on the connections. TABLE_SENDS may be missing where nothing is sent.

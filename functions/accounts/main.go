@@ -1,0 +1,34 @@
+// Command accounts is the function of developers and their logins.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/tokenim/tokenim/shared/account"
+	"github.com/tokenim/tokenim/shared/account/accountdb"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/guess"
+	"github.com/tokenim/tokenim/shared/guess/guessdb"
+	"github.com/tokenim/tokenim/shared/invoke"
+	"github.com/tokenim/tokenim/shared/password"
+	"github.com/tokenim/tokenim/shared/table"
+	"github.com/tokenim/tokenim/shared/wire"
+)
+
+func main() {
+	if err := password.Guard(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")); err != nil {
+		slog.Error("too little memory", "error", err)
+		os.Exit(1)
+	}
+	core := wire.NewConsole()
+	accounts, developers := table.Name("ACCOUNTS"), table.Name("DEVELOPERS")
+	account.Routes(core.Edge, &account.Service{
+		Logins:   &accountdb.Logins{DB: core.DB, DevelopersTable: developers, AccountsTable: accounts, Clock: clock.System{}},
+		Sessions: accountdb.NewSessions(core.DB, accounts, clock.System{}),
+		Teams:    &accountdb.Teams{DB: core.DB, AccountsTable: accounts, DevelopersTable: developers, Clock: clock.System{}},
+		Guesses:  &guess.Limiter{Store: &guessdb.Store{DB: core.DB, Table: developers}, Clock: clock.System{}},
+		Sealer:   core.Keyring, Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Clock: clock.System{},
+	})
+	wire.Serve(core.Edge)
+}
