@@ -25,20 +25,21 @@ import (
 
 // Made is what bootstrapping has made.
 type Made struct {
-	App    id.App `json:"app"`
+	App    string `json:"app"`
 	APIKey string `json:"api_key"`
 }
 
 // Make creates an app with the allowed origins and a key with every scope, in the table of the keys.
 func Make(ctx context.Context, db *dynamodb.Client, table string, origins []string) (Made, error) {
-	made := Made{App: id.Source{}.App()}
+	tenant := id.Source{}.App()
+	made := Made{App: tenant.String()}
 	apps := &appdb.Store{DB: db, Table: table}
-	settings := app.App{ID: made.App, Name: "bootstrap", Origins: origins, CreatedAt: clock.System{}.Now()}
-	if err := apps.Create(ctx, settings); err != nil {
+	first := app.App{ID: tenant, Settings: app.Settings{Name: "bootstrap", Origins: origins}, CreatedAt: clock.System{}.Now()}
+	if _, err := apps.Create(ctx, first); err != nil {
 		return Made{}, fmt.Errorf("make the first app: %w", err)
 	}
 	keys := &apikey.Service{Store: &apikeydb.Store{DB: db, Table: table}, Clock: clock.System{}}
-	text, err := keys.Bootstrap(ctx, made.App, authz.Scopes())
+	text, err := keys.Bootstrap(ctx, tenant, authz.Scopes())
 	if err != nil {
 		return Made{}, fmt.Errorf("make the first key: %w", err)
 	}
@@ -92,6 +93,6 @@ func stands(ctx context.Context, db *dynamodb.Client, table string, made Made) b
 	if err != nil {
 		return false
 	}
-	key, err := (&apikeydb.Store{DB: db, Table: table}).Get(ctx, made.App, secret.ID)
+	key, err := (&apikeydb.Store{DB: db, Table: table}).Get(ctx, secret.ID.App(), secret.ID)
 	return err == nil && key.Check(secret, clock.System{}.Now()) == nil
 }

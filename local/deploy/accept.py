@@ -1,4 +1,4 @@
-"""Answers every request with 200 and {}: stands in for @connections and Lambda's Invoke where only the caller is looked at.
+"""Answers every request with 200 and {}: stands in for @connections, Lambda's Invoke and SES where only the caller is looked at.
 
     accept.py ADDRESS FILE    listens on a free port of the address and writes the port to FILE once it does
 """

@@ -6,10 +6,13 @@ Each adapter does what AWS does by itself, or does not need (docs/deploying.md):
  1. the HTTP API's routes and CORS, which SAM writes into the API's OpenAPI body and ministack ignores;
  2. an authorizer without identity sources, to which ministack gives one: the Authorization header, as if it had to be;
  3. the functions' AWS_ENDPOINT_URL_* variables, which the template declares empty: here they name ministack;
- 4. the tables' time to live.
+ 4. the functions' variables with the HTTP API's address, such as LINK_BASE: here it is ministack's;
+ 5. the identity that sends mail, which somebody has to verify on AWS;
+ 6. the tables' time to live.
 Each replaces what an earlier run has done, so this runs after every deployment. Addresses and names go to FILE as JSON.
 The endpoint, region and credentials come from the environment (settings.sh).
 """
+import email.utils
 import json
 import os
 import re
@@ -99,16 +102,35 @@ def free_authorizers(stack):
             client.update_authorizer(ApiId=api, AuthorizerId=authorizer, IdentitySource=[])
 
 
+def http_url(stack):
+    return EXECUTE_API + stack.ids["HttpApi"] + "/$default"
+
+
 def name_endpoints(stack, websocket):
-    """Points the functions at ministack, each through the variables that the template declares for it."""
+    """Points the functions at ministack, each through the variables that the template declares for it, and puts the
+    address of the HTTP API for the one that AWS would give it."""
     client, endpoint = boto3.client("lambda"), os.environ["AWS_ENDPOINT_URL"]
+    aws = re.compile(r"https://" + stack.ids["HttpApi"] + r"\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
     for function, properties in stack.of_type("AWS::Lambda::Function"):
         declared = properties["Environment"]["Variables"]
         current = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         named = {name: endpoint for name in declared if name.startswith("AWS_ENDPOINT_URL_")}
         if "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI" in named:
             named["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = EXECUTE_API + websocket
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": {**current, **named}})
+        here = {name: aws.sub(lambda _: http_url(stack), value) for name, value in current.items()}
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": {**here, **named}})
+
+
+def verify_senders(stack):
+    """Verifies the address of every MAIL_FROM, unless the template has made an identity for it or for its domain."""
+    client = boto3.client("sesv2")
+    known = {i["IdentityName"] for i in client.list_email_identities().get("EmailIdentities", [])}
+    for function, _ in stack.of_type("AWS::Lambda::Function"):
+        current = boto3.client("lambda").get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        address = email.utils.parseaddr(current.get("MAIL_FROM", ""))[1]
+        if address and not known & {address, address.rpartition("@")[2]}:
+            client.create_email_identity(EmailIdentity=address)
+            known.add(address)
 
 
 def expire_items(stack):
@@ -125,8 +147,9 @@ def main():
     add_routes(stack)
     free_authorizers(stack)
     name_endpoints(stack, websocket)
+    verify_senders(stack)
     expire_items(stack)
-    where = {"http": EXECUTE_API + stack.ids["HttpApi"] + "/$default",
+    where = {"http": http_url(stack),
              "websocket": (EXECUTE_API + websocket).replace("http", "ws", 1),
              "keys_table": stack.outputs["KeysTableName"]}
     with open(path, "w", encoding="utf-8") as file:

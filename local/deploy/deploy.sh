@@ -25,7 +25,7 @@ quietly build
 
 step "sam deploy"
 quietly "$SAM" deploy --template-file .local/sam/template.yaml --stack-name "$STACK" --resolve-s3 --s3-prefix "$STACK" \
-  --capabilities CAPABILITY_IAM --parameter-overrides "Architecture=$ARCHITECTURE" \
+  --capabilities CAPABILITY_IAM --parameter-overrides "Architecture=$ARCHITECTURE" "MailFrom=$MAIL_FROM" \
   --no-confirm-changeset --no-fail-on-empty-changeset --no-progressbar
 
 step "what the emulator leaves out: routes, endpoints, expiry"
@@ -39,6 +39,6 @@ key=$(if kept; then field "$DEPLOYED" api_key; else bash local/deploy/key.sh; fi
 curl -sf -o /dev/null "$http/status" || fail "$http/status does not answer; see $HOME_DIR/log."
 
 umask 077 # the file holds a key
-printf '{"http":"%s","websocket":"%s","api_key":"%s"}\n' "$http" "$(field "$STACK_FILE" websocket)" "$key" >"$DEPLOYED"
+printf '{"http":"%s","websocket":"%s","api_key":"%s","mail":"%s"}\n' "$http" "$(field "$STACK_FILE" websocket)" "$key" "$MAILS" >"$DEPLOYED"
 step "deployed"
-printf 'HTTP       %s\nWebSocket  %s\nAPI key    %s\n' "$http" "$(field "$DEPLOYED" websocket)" "$key"
+printf 'HTTP       %s\nWebSocket  %s\nAPI key    %s\nMail       %s\n' "$http" "$(field "$DEPLOYED" websocket)" "$key" "$MAILS"

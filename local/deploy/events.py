@@ -28,10 +28,11 @@ def functions(template):
     return found
 
 
-def route(event):
-    """What an event says of its route. One without a request context is what ConnectionsFunction sends to resume."""
+def route(event, path):
+    """What an event says of its route. One without a request context is for the function that its file is named after:
+    resume.json for ResumeFunction, mail-reset.json for MailFunction."""
     if "requestContext" not in event:
-        return None
+        return "name", path.stem.split("-")[0]
     if event.get("type") == "REQUEST":
         return "authorizer", ""
     if "routeKey" in event:
@@ -47,8 +48,8 @@ def turn(path):
 def list_events():
     found = functions(yaml_parse(pathlib.Path("template.yaml").read_text(encoding="utf-8")))
     for path in sorted(pathlib.Path("events").glob("*.json"), key=turn):
-        of = route(json.loads(path.read_text(encoding="utf-8")))
-        print(found[of] if of else "ResumeFunction", path.name)
+        kind, of = route(json.loads(path.read_text(encoding="utf-8")), path)
+        print(of.capitalize() + "Function" if kind == "name" else found[kind, of], path.name)
 
 
 def judge(answer):

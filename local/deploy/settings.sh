@@ -12,6 +12,8 @@ PYTHON=.tools/ministack/bin/python
 SAM=.tools/sam/bin/sam
 
 ENDPOINT=http://127.0.0.1:$PORT
+MAILS=$ENDPOINT/_local/mail.json   # emulator.py
+MAIL_FROM=noreply@tokenim.test     # nothing leaves the emulator
 # The developer's own profiles and credentials must not be found: a mistake here must fail, not deploy.
 unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true

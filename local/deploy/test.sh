@@ -7,7 +7,8 @@ suite=${1:-all}
 
 TOKENIM_URL=$(field "$DEPLOYED" http) TOKENIM_WS=$(field "$DEPLOYED" websocket) TOKENIM_API_KEY=$(field "$DEPLOYED" api_key)
 TOKENIM_OTHER_API_KEY=$(bash local/deploy/key.sh) # of another app
-export TOKENIM_URL TOKENIM_WS TOKENIM_API_KEY TOKENIM_OTHER_API_KEY TOKENIM_TARGET=ministack
+TOKENIM_MAIL=$(field "$DEPLOYED" mail)
+export TOKENIM_URL TOKENIM_WS TOKENIM_API_KEY TOKENIM_OTHER_API_KEY TOKENIM_MAIL TOKENIM_TARGET=ministack
 
 [ "$suite" = conformance ] || bash tests/acceptance.sh
 [ "$suite" != acceptance ] || exit 0

@@ -31,7 +31,7 @@ func (h *Host) InvokeAsync(name string, payload []byte) error {
 		return ErrClosed
 	default:
 	}
-	h.options.Count("async_invokes", name)
+	h.options.Count("async_invokes", f.Name)
 	for range 1 + h.extra() {
 		h.async.running.Go(func() { h.attempt(f, payload) })
 	}

@@ -33,6 +33,7 @@ var (
 // Function is one function of the host.
 type Function struct {
 	Name        string
+	Alias       string            // another name for callers; may be empty
 	Binary      string            // path of the compiled bootstrap
 	Timeout     time.Duration     // after that the process is killed
 	MemoryMB    int               // told to the function; not enforced
@@ -67,6 +68,7 @@ type Result struct {
 type Host struct {
 	options   Options
 	functions map[string]*function
+	aliases   map[string]string // alias -> name
 	async     asyncState
 	closed    chan struct{}
 	once      sync.Once
@@ -90,8 +92,11 @@ func New(o Options) *Host {
 		o.Log = io.Discard
 	}
 	o.Log = &lockedWriter{w: o.Log}
-	h := &Host{options: o, functions: map[string]*function{}, closed: make(chan struct{})}
+	h := &Host{options: o, functions: map[string]*function{}, aliases: map[string]string{}, closed: make(chan struct{})}
 	for _, f := range o.Functions {
+		if f.Alias != "" {
+			h.aliases[f.Alias] = f.Name
+		}
 		h.functions[f.Name] = &function{Function: f, host: h, all: map[*environment]bool{}}
 	}
 	return h
@@ -107,11 +112,14 @@ func (h *Host) Invoke(ctx context.Context, name string, payload []byte) (Result,
 	if len(payload) > MaxPayload {
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(payload))
 	}
-	h.options.Count("invocations", name)
+	h.options.Count("invocations", f.Name)
 	return f.invoke(ctx, payload)
 }
 
 func (h *Host) function(name string) (*function, error) {
+	if known, ok := h.aliases[name]; ok {
+		return h.functions[known], nil
+	}
 	f := h.functions[name]
 	if f == nil {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownFunction, name)

@@ -22,7 +22,7 @@ type invocation struct {
 }
 
 func newInvocation(f *function, payload []byte) *invocation {
-	id := uuid()
+	id := NewRequestID()
 	return &invocation{
 		id: id, payload: payload, timeout: f.Timeout, result: make(chan Result, 1),
 		trace: fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), compact(id)[:24], compact(id)[16:]),
@@ -67,8 +67,8 @@ func exitFailure(id, cause string) Result {
 	return failure(id, "Runtime.ExitError", "Runtime exited with error: "+cause)
 }
 
-// uuid returns a random version 4 UUID, the form of a Lambda request ID.
-func uuid() string {
+// NewRequestID returns a random version 4 UUID, the form of the IDs of Lambda's requests and of EventBridge's events.
+func NewRequestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80

@@ -23,7 +23,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "InvalidRequestContentException", "the payload could not be read")
 		return
 	}
-	w.Header().Set("X-Amzn-Requestid", uuid())
+	w.Header().Set("X-Amzn-Requestid", NewRequestID())
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "Event":
 		if err := h.InvokeAsync(name, payload); err != nil {

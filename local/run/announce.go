@@ -6,13 +6,14 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/tokenim/tokenim/local/mailbox"
 	"github.com/tokenim/tokenim/local/template"
 )
 
 // announce makes the key, waits until the API answers, and writes the ready file.
 func (r *Runner) announce(ctx context.Context) error {
 	address := r.public.Addr().String()
-	r.ready = Ready{HTTP: "http://" + address}
+	r.ready = Ready{HTTP: r.url(), Mail: r.url() + mailbox.JSONPath}
 	if r.tpl.WebSocket != nil {
 		r.ready.WebSocket = "ws://" + address + "/" + r.tpl.WebSocket.Stage
 	}

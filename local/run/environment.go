@@ -1,14 +1,26 @@
 package run
 
-import "github.com/tokenim/tokenim/local/template"
+import (
+	"strings"
 
-// environment is the template's, with what stands in for AWS where the template declares a variable for it.
+	"github.com/tokenim/tokenim/local/template"
+)
+
+// mailFrom is the sender where the template's MAIL_FROM is empty: nothing leaves the machine, so any address does.
+const mailFrom = "TokenIM <noreply@tokenim.test>"
+
+// environment is the template's, with what stands in for AWS where the template declares a variable for it, and with the
+// runner's address in place of the HTTP API's.
 func (r *Runner) environment(f *template.Function) map[string]string {
 	base := "http://" + r.internal.Addr().String() + callerPrefix + f.Name
 	local := map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": r.dynamodb,
 		"AWS_ENDPOINT_URL_LAMBDA":   base,
+		"AWS_ENDPOINT_URL_SESV2":    base,
 		"LOCAL_KEY_FILE":            r.keyFile,
+	}
+	if f.Environment["MAIL_FROM"] == "" {
+		local["MAIL_FROM"] = mailFrom
 	}
 	if r.options.Meter {
 		local["AWS_ENDPOINT_URL_DYNAMODB"] = base + "/dynamodb"
@@ -18,13 +30,24 @@ func (r *Runner) environment(f *template.Function) map[string]string {
 	}
 	environment := make(map[string]string, len(f.Environment))
 	for name, value := range f.Environment {
-		environment[name] = value
+		environment[name] = r.onThisMachine(value)
 		if stand, ok := local[name]; ok {
 			environment[name] = stand
 		}
 	}
 	return environment
 }
+
+// onThisMachine puts the runner's own address for that of the HTTP API on AWS.
+func (r *Runner) onThisMachine(value string) string {
+	if r.tpl.HTTP == nil {
+		return value
+	}
+	return strings.ReplaceAll(value, r.tpl.HTTP.URL, r.url())
+}
+
+// url is the base of the HTTP API.
+func (r *Runner) url() string { return "http://" + r.public.Addr().String() }
 
 // allEnvironment is every function's environment in one, with the tables past the meter.
 func (r *Runner) allEnvironment() map[string]string {

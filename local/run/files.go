@@ -17,6 +17,7 @@ type Ready struct {
 	HTTP      string `json:"http"`      // base URL of the HTTP API
 	WebSocket string `json:"websocket"` // URL of the WebSocket API
 	APIKey    string `json:"api_key"`   // from the bootstrap; empty without one
+	Mail      string `json:"mail"`      // URL of the mails as JSON, see mailbox.Pages
 }
 
 // writeReady writes the file in one step. It holds a key, so it is for the user's eyes only.

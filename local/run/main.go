@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
+
+	"github.com/tokenim/tokenim/local/mailbox"
 )
 
 // Main is the program: it runs until Ctrl-C or SIGTERM, or until the command of -exec ends, and returns the exit code.
@@ -47,15 +49,16 @@ func parseFlags(o *Options, args []string, stderr io.Writer) (command string, er
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.Port, "port", 8080, "port of the HTTP and WebSocket API, on loopback; 0 takes a free one")
-	flags.StringVar(&o.Data, "data", ".local/data", "folder of the tables and the master key")
+	flags.StringVar(&o.Data, "data", ".local/data", "folder of the tables, the mails and the master key")
 	flags.StringVar(&o.Ready, "ready", ".local/ready.json", "file that says where everything is, while the runner runs")
 	flags.StringVar(&o.Template, "template", "template.yaml", "the template to run")
 	flags.StringVar(&o.DynamoDB, "dynamodb-endpoint", "", "a DynamoDB to use in place of the runner's own engine")
-	flags.BoolVar(&o.Memory, "memory", false, "keep the tables in memory")
+	flags.BoolVar(&o.Memory, "memory", false, "keep the tables and the mails in memory")
 	flags.BoolVar(&o.Meter, "meter", false, "count DynamoDB operations and units by function (GET /_local/stats)")
 	flags.BoolVar(&o.Watch, "watch", true, "build again when a source file changes")
 	flags.StringVar(&command, "exec", "", "run this shell command against the platform, then stop with its exit code; "+
-		"it finds TOKENIM_URL, TOKENIM_WS, TOKENIM_API_KEY and TOKENIM_DYNAMODB in its environment")
+		"it finds TOKENIM_URL, TOKENIM_WS, TOKENIM_API_KEY, TOKENIM_MAIL (the mails as JSON), TOKENIM_LOCAL (the base of the "+
+		"runner's own pages) and TOKENIM_DYNAMODB in its environment")
 	err = flags.Parse(args)
 	return command, err
 }
@@ -64,7 +67,7 @@ func parseFlags(o *Options, args []string, stderr io.Writer) (command string, er
 func execute(ctx context.Context, command string, r *Runner, stdout, stderr io.Writer) int {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	cmd.Env = append(os.Environ(), "TOKENIM_URL="+r.ready.HTTP, "TOKENIM_WS="+r.ready.WebSocket, "TOKENIM_API_KEY="+r.ready.APIKey,
-		"TOKENIM_DYNAMODB="+r.dynamodb)
+		"TOKENIM_MAIL="+r.ready.Mail, "TOKENIM_LOCAL="+r.url()+ownPrefix, "TOKENIM_DYNAMODB="+r.dynamodb)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what the command started ends with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -91,8 +94,9 @@ func greet(w io.Writer, ready Ready) {
   HTTP       %s
   WebSocket  %s
   API key    %s
+  Mail       %s
 
 Try it:
   curl -s %s/register -H 'Content-Type: application/json' -d '{"api_key":"%s","username":"ann"}'
-`, ready.HTTP, ready.WebSocket, key, ready.HTTP, key)
+`, ready.HTTP, ready.WebSocket, key, ready.HTTP+mailbox.PagePath, ready.HTTP, key)
 }

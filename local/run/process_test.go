@@ -182,12 +182,13 @@ func TestSIGTERMStopsCleanly(t *testing.T) {
 }
 
 func TestExecRunsACommandAndTakesItsExitCode(t *testing.T) {
-	cmd, output := program(t, t.TempDir(), "-exec", `echo "at $TOKENIM_URL and $TOKENIM_WS"; exit 3`)
+	cmd, output := program(t, t.TempDir(), "-exec", `echo "at $TOKENIM_URL and $TOKENIM_WS, mail $TOKENIM_MAIL, local $TOKENIM_LOCAL"; exit 3`)
 	err := cmd.Wait()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("exit: %v", err)
 	}
-	if !output.has("at http://127.0.0.1:") || !output.has("and ws://127.0.0.1:") {
+	if !output.has("at http://127.0.0.1:") || !output.has("and ws://127.0.0.1:") ||
+		!output.has("/_local/mail.json, local http://127.0.0.1:") {
 		t.Errorf("the command's environment\n%s", output.text.String())
 	}
 }

@@ -18,7 +18,9 @@ import (
 	"github.com/tokenim/tokenim/local/gateway/httpapi"
 	"github.com/tokenim/tokenim/local/gateway/wsapi"
 	"github.com/tokenim/tokenim/local/lambda"
+	"github.com/tokenim/tokenim/local/mailbox"
 	"github.com/tokenim/tokenim/local/meter"
+	"github.com/tokenim/tokenim/local/schedules"
 	"github.com/tokenim/tokenim/local/streams"
 	"github.com/tokenim/tokenim/local/template"
 )
@@ -40,6 +42,8 @@ type Runner struct {
 	keyFile  string
 	counters meter.Counters
 	host     *lambda.Host
+	mails    *mailbox.Box
+	schedule *schedules.Scheduler
 	sockets  *wsapi.API // nil when the template has no WebSocket API
 	closers  []func()   // run last to first
 	once     sync.Once
@@ -62,7 +66,8 @@ func Start(ctx context.Context, o Options) (*Runner, error) {
 
 func (r *Runner) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		r.readTemplate, r.listen, r.openData, r.build, r.startEngine, r.startFunctions, r.serve, r.pollStreams, r.announce, r.watch,
+		r.readTemplate, r.listen, r.openData, r.openMailbox, r.build, r.startEngine, r.startFunctions, r.startSchedules, r.serve,
+		r.pollStreams, r.announce, r.watch,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -107,9 +112,6 @@ func (r *Runner) readTemplate(context.Context) error {
 	for _, q := range tpl.Queues {
 		return fmt.Errorf("function %s has an SQS event: not supported yet by the laptop runner", q.Function)
 	}
-	for _, s := range tpl.Schedules {
-		return fmt.Errorf("function %s has a schedule: not supported yet by the laptop runner", s.Function)
-	}
 	r.tpl = tpl
 	return nil
 }
@@ -146,6 +148,20 @@ func (r *Runner) openData(context.Context) error {
 	return err
 }
 
+func (r *Runner) openMailbox(context.Context) error {
+	path := filepath.Join(r.options.Data, "mail.jsonl")
+	if r.options.Memory {
+		path = ""
+	}
+	box, err := mailbox.Open(path)
+	if err != nil {
+		return err
+	}
+	r.mails = box
+	r.onClose(box.Close)
+	return nil
+}
+
 func (r *Runner) build(ctx context.Context) error {
 	return build(ctx, r.options, r.tpl.Functions)
 }
@@ -176,7 +192,7 @@ func (r *Runner) startFunctions(context.Context) error {
 	var functions []lambda.Function
 	for _, f := range r.tpl.Functions {
 		functions = append(functions, lambda.Function{
-			Name: f.Name, Binary: binary(r.options, f), Timeout: f.Timeout, MemoryMB: f.MemoryMB,
+			Name: f.Name, Alias: f.Alias, Binary: binary(r.options, f), Timeout: f.Timeout, MemoryMB: f.MemoryMB,
 			Environment: r.environment(f), Retries: f.Retries, MaximumAge: f.MaximumAge,
 		})
 	}
@@ -185,6 +201,14 @@ func (r *Runner) startFunctions(context.Context) error {
 		RetryWait: r.options.RetryWait, DoubleEvery: r.options.DoubleEvery,
 	})
 	r.onClose(r.host.Close)
+	return nil
+}
+
+// startSchedules begins the periods. A function's first run comes one period later, so that serve may come after this.
+func (r *Runner) startSchedules(context.Context) error {
+	r.schedule = schedules.Start(schedules.Options{
+		Triggers: r.tpl.Schedules, Invoker: r.host, Log: r.log, Clock: r.options.Clock})
+	r.onClose(r.schedule.Close)
 	return nil
 }
 
@@ -228,7 +252,7 @@ func (r *Runner) publicHandler() http.Handler {
 	// No ServeMux in front of the API: it would redirect paths such as //send, which API Gateway does not.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
-		case strings.HasPrefix(req.URL.Path, "/_local/"):
+		case strings.HasPrefix(req.URL.Path, ownPrefix+"/"):
 			own.ServeHTTP(w, req)
 		case r.sockets != nil && wsapi.Takes(req):
 			r.sockets.ServeHTTP(w, req)

@@ -24,9 +24,13 @@ func (l *loader) http(id string, tree any) error {
 	if p.StageName != "" && p.StageName != DefaultRoute {
 		return fmt.Errorf("stage %q: only $default is supported by the laptop runner", p.StageName)
 	}
-	l.tpl.HTTP = &HTTPAPI{ID: physical(typeHTTP, id), CORS: p.CorsConfiguration}
+	name := physical(typeHTTP, id)
+	l.tpl.HTTP = &HTTPAPI{ID: name, URL: endpoint(name), CORS: p.CorsConfiguration}
 	return nil
 }
+
+// endpoint is the address of an HTTP API.
+func endpoint(id string) string { return "https://" + id + ".execute-api." + Region + "." + URLSuffix }
 
 func (l *loader) webSocket(id string, tree any) error {
 	var p struct {

@@ -11,7 +11,9 @@ func (l *loader) events(function string, events map[string]event) error {
 	for name, e := range events {
 		read := map[string]func(string, map[string]any) error{
 			"HttpApi": l.httpEvent, "DynamoDB": l.streamEvent, "SQS": l.queueEvent,
-			"Schedule": l.scheduleEvent, "ScheduleV2": l.scheduleEvent,
+			"Schedule": func(function string, properties map[string]any) error {
+				return l.scheduleEvent(function, name, properties)
+			},
 		}[e.Type]
 		if read == nil {
 			return fmt.Errorf("event %s: type %q is not supported by the laptop runner", name, e.Type)
@@ -95,14 +97,5 @@ func tableOfStream(stream string) (string, error) {
 func (l *loader) queueEvent(function string, properties map[string]any) error {
 	queue, _ := properties["Queue"].(string)
 	l.tpl.Queues = append(l.tpl.Queues, &QueueTrigger{Function: function, Queue: queue})
-	return nil
-}
-
-func (l *loader) scheduleEvent(function string, properties map[string]any) error {
-	expression, _ := properties["Schedule"].(string)
-	if expression == "" {
-		expression, _ = properties["ScheduleExpression"].(string)
-	}
-	l.tpl.Schedules = append(l.tpl.Schedules, &ScheduleTrigger{Function: function, Expression: expression})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,7 @@ type ignored = json.RawMessage
 
 // functionProperties is what a function and Globals.Function may say.
 type functionProperties struct {
+	FunctionName  string
 	CodeUri       string
 	Handler       string
 	Runtime       string
@@ -53,6 +55,7 @@ func (l *loader) function(id string, tree any) error {
 	}
 	f := &Function{
 		Name:        id,
+		Alias:       p.FunctionName,
 		Folder:      path.Clean(p.CodeUri),
 		Handler:     first(p.Handler, l.globals.Handler),
 		Timeout:     time.Duration(first(p.Timeout, l.globals.Timeout, 3)) * time.Second,
@@ -101,7 +104,7 @@ type rawStatement struct {
 	Effect    string
 	Action    stringOrList
 	Resource  stringOrList
-	Condition ignored
+	Condition map[string]map[string]stringOrList
 }
 
 // UnmarshalJSON takes managed policies (names) and SAM's policy templates too, as policies without statements.
@@ -116,20 +119,45 @@ func (p *policy) UnmarshalJSON(text []byte) error {
 func (p policy) statements() []Statement {
 	statements := make([]Statement, 0, len(p.Statement))
 	for _, s := range p.Statement {
-		statements = append(statements, Statement{Effect: s.Effect, Actions: s.Action, Resources: s.Resource})
+		statements = append(statements, Statement{Effect: s.Effect, Actions: s.Action, Resources: s.Resource, Condition: s.condition()})
 	}
 	return statements
 }
 
+func (s rawStatement) condition() Condition {
+	if s.Condition == nil {
+		return nil
+	}
+	condition := make(Condition, len(s.Condition))
+	for operator, keys := range s.Condition {
+		condition[operator] = make(map[string][]string, len(keys))
+		for key, values := range keys {
+			condition[operator][key] = values
+		}
+	}
+	return condition
+}
+
 type stringOrList []string
 
-// UnmarshalJSON takes a string for a list of one.
+// UnmarshalJSON takes a string for a list of one. Numbers and booleans, as conditions may have them, become strings.
 func (l *stringOrList) UnmarshalJSON(text []byte) error {
-	if text[0] == '"' {
-		*l = make([]string, 1)
-		return json.Unmarshal(text, &(*l)[0])
+	if text[0] != '[' {
+		text = slices.Concat([]byte{'['}, text, []byte{']'})
 	}
-	return json.Unmarshal(text, (*[]string)(l))
+	var values []any
+	if err := json.Unmarshal(text, &values); err != nil {
+		return err
+	}
+	for _, value := range values {
+		switch value.(type) {
+		case string, float64, bool:
+			*l = append(*l, fmt.Sprint(value))
+		default:
+			return fmt.Errorf("%v is not a string", value)
+		}
+	}
+	return nil
 }
 
 // functionName takes a function's name out of its ARN; a plain name stays.

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 )
 
 // The resource types that the laptop runner stands in for. Others are known by their type only, and may stand under a
-// Condition: alarms, dashboards and backups are made on AWS alone. Conditions are not evaluated, so what the runner reads
-// may neither stand under one nor use !If.
+// Condition: alarms, dashboards and backups are made on AWS alone. What the runner stands in for may use !If inside, but not
+// stand under a condition.
 const (
 	typeFunction  = "AWS::Serverless::Function"
 	typeHTTP      = "AWS::Serverless::HttpApi"
@@ -41,7 +42,11 @@ func build(tree map[string]any, params map[string]string) (*Template, error) {
 	for id, resource := range resources {
 		l.tpl.Resources[id] = kind(resource)
 	}
-	l.scope = scope{parameters, l.tpl.Resources}
+	conditions, _ := tree["Conditions"].(map[string]any)
+	l.scope = scope{parameters: parameters, resources: l.tpl.Resources, conditions: conditions}
+	if err := l.scope.checkConditions(); err != nil {
+		return nil, err
+	}
 	if err := l.readGlobals(tree["Globals"]); err != nil {
 		return nil, err
 	}
@@ -104,9 +109,23 @@ func (l *loader) check() error {
 			}
 		}
 	}
-	if l.tpl.HTTP != nil {
-		l.tpl.HTTP.Routes = l.routes
-		l.tpl.sort()
+	if l.tpl.HTTP == nil {
+		return nil
+	}
+	l.tpl.HTTP.Routes = l.routes
+	l.tpl.sort()
+	return l.checkCircle()
+}
+
+// checkCircle refuses what CloudFormation refuses: the HTTP API's body names the functions of its routes, so the variables
+// of these functions cannot name the API.
+func (l *loader) checkCircle() error {
+	for _, route := range l.routes {
+		for name, value := range l.tpl.Function(route.Function).Environment {
+			if strings.Contains(value, l.tpl.HTTP.URL) {
+				return fmt.Errorf("function %s: %s names the HTTP API, which depends on the function by its route %s", route.Function, name, route.Key())
+			}
+		}
 	}
 	return nil
 }

@@ -7,11 +7,15 @@ import (
 	"unicode"
 )
 
-// scope answers !Ref, !Sub and !GetAtt.
+// scope answers !Ref, !Sub, !GetAtt and, with the conditions, !If.
 type scope struct {
 	parameters map[string]string
 	resources  map[string]string // logical ID -> type
+	conditions map[string]any    // name -> unresolved
 }
+
+// noValue is what !Ref AWS::NoValue gives: the property or the item that has it is not there.
+type noValue struct{}
 
 // resolve replaces every intrinsic in value.
 func (s scope) resolve(value any) (any, error) {
@@ -19,15 +23,7 @@ func (s scope) resolve(value any) (any, error) {
 	case map[string]any:
 		return s.resolveMap(v)
 	case []any:
-		result := make([]any, len(v))
-		for i, item := range v {
-			resolved, err := s.resolve(item)
-			if err != nil {
-				return nil, err
-			}
-			result[i] = resolved
-		}
-		return result, nil
+		return s.resolveList(v)
 	case intrinsic:
 		resolved, err := s.call(v)
 		if err != nil {
@@ -36,6 +32,20 @@ func (s scope) resolve(value any) (any, error) {
 		return resolved, nil
 	}
 	return value, nil
+}
+
+func (s scope) resolveList(v []any) (any, error) {
+	result := make([]any, 0, len(v))
+	for _, item := range v {
+		resolved, err := s.resolve(item)
+		if err != nil {
+			return nil, err
+		}
+		if resolved != (noValue{}) {
+			result = append(result, resolved)
+		}
+	}
+	return result, nil
 }
 
 func (s scope) resolveMap(v map[string]any) (any, error) {
@@ -48,18 +58,26 @@ func (s scope) resolveMap(v map[string]any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result[key] = resolved
+		if resolved != (noValue{}) {
+			result[key] = resolved
+		}
 	}
 	return result, nil
 }
 
 func (s scope) call(i intrinsic) (any, error) {
+	if i.name == "!If" {
+		return s.choose(i.value)
+	}
 	argument, ok := i.value.(string)
 	if !ok {
 		return nil, fmt.Errorf("%s with anything but a string is not supported by the laptop runner", i.name)
 	}
 	switch i.name {
 	case "!Ref":
+		if argument == "AWS::NoValue" {
+			return noValue{}, nil
+		}
 		return s.ref(argument)
 	case "!Sub":
 		return s.sub(argument)
@@ -125,6 +143,8 @@ func (s scope) attribute(argument string) (string, error) {
 		return tableARN(name), nil
 	case attribute == "StreamArn" && kind == typeTable:
 		return tableARN(name) + "/stream/local", nil
+	case attribute == "ApiEndpoint" && kind == typeHTTP:
+		return endpoint(name), nil
 	case attribute == "Arn" && kind == "AWS::KMS::Key":
 		return arn("kms", "key/"+name), nil
 	case attribute == "Arn" && kind == "AWS::SQS::Queue":

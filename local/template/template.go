@@ -42,6 +42,7 @@ type Template struct {
 // Function is one AWS::Serverless::Function.
 type Function struct {
 	Name        string            // its logical ID, which is its physical name too
+	Alias       string            // its FunctionName, by which callers may name it as well; empty where nothing is said
 	Folder      string            // CodeUri without a trailing slash, relative to the template
 	Handler     string            // as in the template; a Go function's program is its handler
 	Timeout     time.Duration     // 3 s where neither the function nor Globals say otherwise, as on AWS
@@ -57,12 +58,17 @@ type Statement struct {
 	Effect    string
 	Actions   []string
 	Resources []string
+	Condition Condition // nil: none
 }
+
+// Condition is the Condition of a statement: operator -> condition key -> values.
+type Condition map[string]map[string][]string
 
 // HTTPAPI is the AWS::Serverless::HttpApi with the routes that the functions' events declare.
 type HTTPAPI struct {
 	ID     string
-	CORS   *CORS // nil: none configured
+	URL    string // as a deployed API's own address would read, without a slash at the end
+	CORS   *CORS  // nil: none configured
 	Routes []Route
 }
 
@@ -126,13 +132,10 @@ type StreamTrigger struct {
 // QueueTrigger is an event of type SQS.
 type QueueTrigger struct{ Function, Queue string }
 
-// ScheduleTrigger is an event of type Schedule or ScheduleV2.
-type ScheduleTrigger struct{ Function, Expression string }
-
-// Function returns the function of that name, or nil.
+// Function returns the function of that name or alias, or nil.
 func (t *Template) Function(name string) *Function {
 	for _, f := range t.Functions {
-		if f.Name == name {
+		if f.Name == name || name != "" && f.Alias == name {
 			return f
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // intrinsic is a short-form intrinsic function, such as !Ref X, before it is resolved.
@@ -65,6 +66,9 @@ func mapping(values []*ast.MappingValueNode) (any, error) {
 	result := make(map[string]any, len(values))
 	for _, pair := range values {
 		key := pair.Key.GetToken().Value
+		if splitKey(pair) {
+			return nil, fmt.Errorf("line %d: quote the key that begins with %s:, its colon is misread in braces", pair.Start.Position.Line, key)
+		}
 		value, err := plain(pair.Value)
 		if err != nil {
 			return nil, err
@@ -91,6 +95,13 @@ func sequence(values []ast.Node) (any, error) {
 		result = append(result, value)
 	}
 	return result, nil
+}
+
+// splitKey finds a plain key with a colon in a flow mapping, such as {ses:FromAddress: x}. YAML takes it; goccy/go-yaml 1.19
+// takes it for the key ses, and would silently give it another value.
+func splitKey(pair *ast.MappingValueNode) bool {
+	value := pair.Value.GetToken().Position
+	return pair.Key.GetToken().Type == token.StringType && pair.Start.Position.Line == value.Line && pair.Start.Position.Column+1 == value.Column
 }
 
 // splitScalar mends a plain scalar with a colon in a flow sequence, such as [dynamodb:GetItem], which goccy/go-yaml

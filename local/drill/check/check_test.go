@@ -68,8 +68,8 @@ func world(t *testing.T) (items, seal.Wrapper) {
 	secret, err := apikey.Parse(made.APIKey)
 	storetest.OK(t, "parse", err)
 	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"]}
-	_, err = keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(made.App), App: made.App, Name: "second",
-		Scopes: []string{"messages:send"}, CreatedBy: secret.ID, CreatedAt: time.Now()})
+	_, err = keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(secret.ID.App()), App: secret.ID.App(), Name: "second",
+		Scopes: []string{"messages:send"}, CreatedBy: string(secret.ID), CreatedAt: time.Now()})
 	storetest.OK(t, "create a key", err)
 
 	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: tables["TABLE_USERS"],
@@ -83,7 +83,7 @@ func world(t *testing.T) (items, seal.Wrapper) {
 		Devices: &connection.Service{Store: &connectiondb.Store{DB: db, Table: tables["TABLE_CONNECTIONS"]},
 			Poster: connectiontest.NewPoster(), Clock: clock.System{}},
 	}
-	talk(t, made.App, users, messages)
+	talk(t, secret.ID.App(), users, messages)
 
 	all := items{}
 	for _, name := range backup.Names() {

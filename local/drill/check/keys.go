@@ -55,7 +55,7 @@ type dataKeyRow struct {
 func (c *checker) readDataKeys(ctx context.Context) error {
 	err := each(ctx, c, "DATA_KEYS", func(row dataKeyRow) error {
 		c.report.DataKeys++
-		app := id.App(row.App)
+		app := id.StoredApp(row.App)
 		number, err := strconv.ParseUint(row.Number, 10, 32)
 		if err != nil || len(row.Number) != 10 || !id.IsApp(row.App) {
 			c.problem(Unreadable, "DATA_KEYS "+row.App+" "+row.Number, "not an app and ten digits")
@@ -116,11 +116,11 @@ func (c *checker) readKeys(ctx context.Context) error {
 	err := each(ctx, c, "KEYS", func(row keyRow) error {
 		if row.ID == appRow && id.IsApp(row.App) {
 			c.report.Apps++
-			c.apps[id.App(row.App)] = true
+			c.apps[id.StoredApp(row.App)] = true
 			return nil
 		}
 		c.report.APIKeys++
-		if id.Key(row.ID).App() != id.App(row.App) || len(row.Hash) != sha256.Size {
+		if id.Key(row.ID).App() != id.StoredApp(row.App) || len(row.Hash) != sha256.Size {
 			c.problem(Unreadable, "KEYS "+row.App+" "+row.ID, "not a key of the app with a SHA-256")
 			return nil
 		}
@@ -135,10 +135,10 @@ func (c *checker) readKeys(ctx context.Context) error {
 }
 
 func (c *checker) checkKey(row keyRow) {
-	if !c.apps[id.App(row.App)] {
+	if !c.apps[id.StoredApp(row.App)] {
 		c.problem(Key, row.ID, "its app has no row")
 	}
-	if row.CreatedBy != "" && !c.keys[id.Key(row.CreatedBy)] {
+	if row.CreatedBy != "" && !id.IsDeveloper(row.CreatedBy) && !c.keys[id.Key(row.CreatedBy)] {
 		c.problem(Key, row.ID, "the key that made it, %s, is missing", row.CreatedBy)
 	}
 	for _, scope := range row.Scopes {

@@ -93,7 +93,7 @@ func (c *checker) readLogs(ctx context.Context) error {
 // conversationKey takes app#conversation apart.
 func conversationKey(key string) (id.App, id.Conversation, bool) {
 	app, conversation, _ := strings.Cut(key, "#")
-	return id.App(app), id.Conversation(conversation), id.IsApp(app) && id.IsConversation(conversation)
+	return id.StoredApp(app), id.Conversation(conversation), id.IsApp(app) && id.IsConversation(conversation)
 }
 
 // checkLogs counts every log from 1 and follows its ordinals.
@@ -101,7 +101,7 @@ func (c *checker) checkLogs() {
 	c.report.Conversations = len(c.logs)
 	for at, log := range c.logs {
 		slices.SortFunc(log.entries, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
-		where := string(at.app) + " " + string(at.conversation)
+		where := at.app.String() + " " + string(at.conversation)
 		var last entry
 		for _, entry := range log.entries {
 			c.checkEntry(where, last, entry)
@@ -156,7 +156,7 @@ func (c *checker) readClaims(ctx context.Context) error {
 			c.problem(Unreadable, "SENDS "+row.Key, "not an app, a conversation, a sender and a client ID")
 			return nil
 		}
-		app := id.App(parts[0])
+		app := id.StoredApp(parts[0])
 		if tail := c.logs[place{app, id.Conversation(parts[1])}].tail(); row.From > tail {
 			c.problem(Claim, row.Key, "was made at %d; the log ends at %d", row.From, tail)
 		}

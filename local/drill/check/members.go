@@ -34,7 +34,7 @@ func (c *checker) readMembers(ctx context.Context) error {
 // userKey takes app#user apart.
 func userKey(key string) (member, bool) {
 	app, user, _ := strings.Cut(key, "#")
-	return member{id.App(app), id.User(user)}, id.IsApp(app) && id.IsUser(user)
+	return member{id.StoredApp(app), id.User(user)}, id.IsApp(app) && id.IsUser(user)
 }
 
 // checkMembers checks every row against its pair and its log.
@@ -111,7 +111,7 @@ func (c *checker) readConnections(ctx context.Context) error {
 func (c *checker) checkRecords() {
 	for who := range c.profiles {
 		if _, ok := c.records[who]; !ok {
-			c.problem(Routing, string(who.app)+" "+string(who.user), "has no routing record")
+			c.problem(Routing, who.app.String()+" "+string(who.user), "has no routing record")
 		}
 	}
 	for who, row := range c.records {

@@ -27,7 +27,7 @@ func (c *checker) readUsers(ctx context.Context) error {
 	return each(ctx, c, "USERS", func(row userRow) error {
 		app, rest, _ := strings.Cut(row.Key, "#")
 		if name, ok := strings.CutPrefix(rest, namePrefix); ok && id.IsApp(app) {
-			c.names[appName{id.App(app), name}] = row
+			c.names[appName{id.StoredApp(app), name}] = row
 			return nil
 		}
 		c.report.Users++
@@ -35,7 +35,7 @@ func (c *checker) readUsers(ctx context.Context) error {
 			c.problem(Unreadable, "USERS "+row.Key, "neither a profile nor a name")
 			return nil
 		}
-		c.profiles[member{id.App(app), id.User(rest)}] = row
+		c.profiles[member{id.StoredApp(app), id.User(rest)}] = row
 		return nil
 	})
 }
@@ -46,7 +46,7 @@ const directoryShards = 16
 // checkUsers matches names and profiles one to one.
 func (c *checker) checkUsers() {
 	for who, profile := range c.profiles {
-		where := string(who.app) + " " + string(who.user)
+		where := who.app.String() + " " + string(who.user)
 		if !c.apps[who.app] {
 			c.problem(Name, where, "its app has no row")
 		}

@@ -178,6 +178,25 @@ func TestCookiesAreSetOneByOne(t *testing.T) {
 	}
 }
 
+// The address that counts is the peer's. What a client claims stays in the header, before it, as on AWS.
+func TestTheSourceIsThePeer(t *testing.T) {
+	f := &function{answer: `{"statusCode":200}`}
+	ask(t, "GET", serve(t, f, nil)+"/", nil, http.Header{"X-Forwarded-For": {"203.0.113.7", "198.51.100.1"}, "Forwarded": {"for=203.0.113.7"}, "X-Real-Ip": {"203.0.113.7"}})
+	var event struct {
+		Headers        map[string]string
+		RequestContext struct{ HTTP struct{ SourceIP string } }
+	}
+	if err := json.Unmarshal(f.event, &event); err != nil {
+		t.Fatal(err)
+	}
+	if source := event.RequestContext.HTTP.SourceIP; source != "127.0.0.1" {
+		t.Errorf("sourceIp = %q", source)
+	}
+	if got := event.Headers["x-forwarded-for"]; got != "203.0.113.7,198.51.100.1, 127.0.0.1" {
+		t.Errorf("x-forwarded-for = %q", got)
+	}
+}
+
 func TestABodyOver10MBIsRefused(t *testing.T) {
 	f := &function{}
 	response, _ := ask(t, "POST", serve(t, f, nil)+"/", bytes.NewReader(make([]byte, httpapi.MaxBody+1)), nil)
@@ -212,5 +231,23 @@ func TestCORS(t *testing.T) {
 	response, _ = ask(t, "GET", base+"/", nil, http.Header{"Origin": {"https://evil.example"}})
 	if got := response.Header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("another origin is allowed as %q", got)
+	}
+}
+
+// Without AllowCredentials no page of another origin may read an answer to a request with cookies, whatever a function says.
+func TestCORSAllowsCredentialsOnlyWhereConfigured(t *testing.T) {
+	f := &function{answer: `{"statusCode":200,"headers":{"access-control-allow-credentials":"true"}}`}
+	for want, allowed := range map[string]bool{"": false, "true": true} {
+		configured := *cors
+		configured.AllowCredentials = allowed
+		base := serve(t, f, &configured)
+		for method, header := range map[string]http.Header{
+			"OPTIONS": {"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}}, "GET": {"Origin": {"https://app.example"}},
+		} {
+			response, _ := ask(t, method, base+"/", nil, header)
+			if got := response.Header.Get("Access-Control-Allow-Credentials"); got != want {
+				t.Errorf("%s, configured %v: %q", method, allowed, got)
+			}
+		}
 	}
 }
