@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/connection"
@@ -25,18 +26,28 @@ var refuseAll = authenticator{refusal: fault.New(fault.APIKeyMalformed)}
 
 // admitAll takes every credential for one that may do everything, on behalf of an application or of an end user.
 func admitAll(endUser bool) authenticator {
-	return authenticator{caller: authz.Caller{App: "app_0000000000000000", Scopes: authz.Scopes(),
+	return authenticator{caller: authz.Caller{App: id.StoredApp("app_0000000000000000"), Scopes: authz.Scopes(),
 		User: "u_0000000000000000000001", EndUser: endUser}}
 }
 
 // Key implements api.Authenticator.
-func (a authenticator) Key(context.Context, string, authz.Actor) (authz.Caller, error) {
+func (a authenticator) Key(context.Context, string, authz.Request) (authz.Caller, error) {
 	return a.caller, a.refusal
 }
 
 // Token implements api.Authenticator.
-func (a authenticator) Token(context.Context, string, authz.Actor) (authz.Caller, error) {
+func (a authenticator) Token(context.Context, string, authz.Request) (authz.Caller, error) {
 	return a.caller, a.refusal
+}
+
+// Session implements api.Authenticator. Whoever may do everything with a key is an owner with a session.
+func (a authenticator) Session(context.Context, string, authz.Request) (authz.Caller, error) {
+	caller := a.caller
+	if a.refusal == nil {
+		caller.Developer, caller.Account, caller.Role = "dev_0000000000000000000001", "acct_0000000000000000", authz.Owner
+		caller.Scopes, caller.ConfirmedAt = authz.RoleScopes(authz.Owner), time.Now()
+	}
+	return caller, a.refusal
 }
 
 // Ticket implements session.Tickets.

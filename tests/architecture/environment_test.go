@@ -11,11 +11,11 @@ import (
 )
 
 // lambdaSets are the variables that Lambda itself sets.
-var lambdaSets = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+var lambdaSets = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}
 
 // shared by all functions, in Globals: a function need not read them.
 var globalVariables = []string{"LOG_SAMPLE_RATE", "METRICS", "METRICS_NAMESPACE", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-	"AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_LAMBDA"}
+	"AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SESV2"}
 
 func TestFunctionsHaveTheVariablesThatTheyRead(t *testing.T) {
 	bodies := functionBodies(t)
@@ -82,10 +82,14 @@ func (r variableReader) visit(folder, name string) {
 }
 
 // prefixes are the functions that read a variable named by their argument.
-var prefixes = map[string]string{"table.Name": "TABLE_", "awsenv.Endpoint": "AWS_ENDPOINT_URL_", "os.Getenv": ""}
+var prefixes = map[string]string{"table.Name": "TABLE_", "awsenv.Endpoint": "AWS_ENDPOINT_URL_", "os.Getenv": "", "invoke.FromEnvironment": ""}
 
 func (r variableReader) call(folder string, call *ast.CallExpr) {
-	pkg, name := selector(call.Fun)
+	function := call.Fun
+	if generic, ok := function.(*ast.IndexExpr); ok {
+		function = generic.X
+	}
+	pkg, name := selector(function)
 	if name == "" {
 		if local, ok := call.Fun.(*ast.Ident); ok {
 			r.visit(folder, local.Name)

@@ -1,6 +1,7 @@
 package architecture
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,9 +11,10 @@ import (
 
 // actionsOfService are the IAM actions that our packages use, by service; a new one has to be entered here on purpose.
 var actionsOfService = map[string][]string{
-	"dynamodb": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+	"dynamodb": {"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 	"kms":      {"Decrypt", "GenerateDataKey"},
 	"lambda":   {"InvokeFunction"},
+	"ses":      {"SendEmail"},
 	// One action covers post, get and delete; the resource names the method.
 	"execute-api": {"ManageConnections"},
 }
@@ -50,6 +52,9 @@ func TestTablePoliciesNameOneTable(t *testing.T) {
 				continue
 			}
 			target := statement.Resources[0]
+			if len(statement.Condition) > 0 { // narrows what one action may touch, beside the statement of the others
+				continue
+			}
 			if seen[target] {
 				t.Errorf("%s: two statements for %s", f.Name, target)
 			}
@@ -116,10 +121,33 @@ func namesTarget(tpl *template.Template, action, resource string) bool {
 	case "kms":
 		return strings.Contains(resource, ":key/") && !strings.Contains(resource, "*")
 	case "lambda":
-		return tpl.Function(resource[strings.LastIndexByte(resource, ':')+1:]) != nil
+		name := resource[strings.LastIndexByte(resource, ':')+1:]
+		return slices.ContainsFunc(tpl.Functions, func(f *template.Function) bool { return name == f.Name || name == f.Alias })
+	case "ses":
+		return strings.HasSuffix(resource, ":identity/*") // the sender is named by the condition; see the next test
 	case "execute-api":
 		return strings.Contains(resource, ":"+tpl.WebSocket.ID+"/"+tpl.WebSocket.Stage+"/") &&
 			strings.HasSuffix(resource, "/@connections/*")
 	}
 	return false
+}
+
+// TestConditionsNarrowWhatTheyShould: functions on the hot path may write down that a key or a session was used and may
+// change nothing else of either; the mail function writes as one sender.
+func TestConditionsNarrowWhatTheyShould(t *testing.T) {
+	tpl := loadTemplate(t)
+	for _, f := range tpl.Functions {
+		for _, statement := range f.Policies {
+			update := slices.Contains(statement.Actions, "dynamodb:UpdateItem")
+			session := update && strings.HasSuffix(statement.Resources[0], "/accounts-table") && f.Environment["TABLE_USERS"] != "" && f.Name != "TasksFunction"
+			key := update && strings.HasSuffix(statement.Resources[0], "/keys-table") && f.Environment["TABLE_TASKS"] == ""
+			if (session || key) && !slices.Contains([]string{"[pk sk seen]", "[pk sk used_at used_from]"},
+				fmt.Sprint(statement.Condition["ForAllValues:StringEquals"]["dynamodb:Attributes"])) {
+				t.Errorf("%s may change more of %s than when it was used: %v", f.Name, statement.Resources[0], statement.Condition)
+			}
+			if slices.Contains(statement.Actions, "ses:SendEmail") && len(statement.Condition["StringEquals"]["ses:FromAddress"]) != 1 {
+				t.Errorf("%s may write as anybody", f.Name)
+			}
+		}
+	}
 }

@@ -11,8 +11,10 @@ import (
 
 	"github.com/tokenim/tokenim/docs"
 	"github.com/tokenim/tokenim/local/template"
+	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/root"
@@ -35,18 +37,21 @@ func newEdges(callers authenticator) *edges {
 
 // registrars is what a function's main may call to add its operations. A new resource has to be entered here.
 var registrars = map[string]func(e *edges) error{
-	"apikey.Routes":  func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
-	"message.Routes": func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
-	"message.Frames": func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
-	"root.Routes":    func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
-	"session.Frames": func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },
-	"token.Routes":   func(e *edges) error { token.Routes(e.http, nil); return nil },
-	"user.Routes":    func(e *edges) error { user.Routes(e.http, nil, nil); return nil },
+	"account.Routes":     func(e *edges) error { account.Routes(e.http, nil); return nil },
+	"account.TeamRoutes": func(e *edges) error { account.TeamRoutes(e.http, nil, nil); return nil },
+	"app.Routes":         func(e *edges) error { app.Routes(e.http, nil, nil); return nil },
+	"apikey.Routes":      func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
+	"message.Routes":     func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
+	"message.Frames":     func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
+	"root.Routes":        func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
+	"session.Frames":     func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },
+	"token.Routes":       func(e *edges) error { token.Routes(e.http, nil); return nil },
+	"user.Routes":        func(e *edges) error { user.Routes(e.http, nil, nil); return nil },
 }
 
 // undescribed are the routes that stand in no description, because they are about the description, and what takes
 // everything else.
-var undescribed = []string{"GET /openapi.json", "GET /status", template.DefaultRoute}
+var undescribed = []string{"GET /link", "GET /openapi.json", "GET /status", template.DefaultRoute}
 
 // lifecycle are the WebSocket routes that are no actions.
 var lifecycle = []string{"$connect", "$default", "$disconnect"}
@@ -85,7 +90,7 @@ func registrations(t *testing.T, f *template.Function) []string {
 	for _, s := range sources(t, f.Folder) {
 		ast.Inspect(s.file, func(node ast.Node) bool {
 			pkg, name := selector(node)
-			if name == "Routes" || name == "Frames" {
+			if strings.HasSuffix(name, "Routes") || name == "Frames" {
 				names = append(names, pkg+"."+name)
 			}
 			return true
