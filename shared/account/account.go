@@ -12,6 +12,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
@@ -24,8 +25,6 @@ const (
 	// MaxMembers is how many members an account may have, maxInvitations how many open invitations: its rows stay few.
 	MaxMembers     = 1000
 	maxInvitations = 100
-	// maxAccounts bounds the accounts of one developer.
-	maxAccounts = 50
 )
 
 // Email is an address in the one form in which it is compared and kept: ASCII, in lower case.
@@ -51,6 +50,18 @@ func ParseEmail(text, field string) (Email, error) {
 		return "", refused
 	}
 	return Email(strings.ToLower(text)), nil
+}
+
+// checkName refuses the name of an account that shows nothing, breaks a line or turns the direction of the text around it: no
+// name shall pass for another part of a page or a mail.
+func checkName(name, field string) error {
+	unfit := func(r rune) bool {
+		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
+	}
+	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unfit) {
+		return fault.Invalid(fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}})
+	}
+	return nil
 }
 
 // Developer is a login.

@@ -67,11 +67,11 @@ func (s *Store) Rotate(_ context.Context, replaced, made apikey.Key) (apikey.Key
 		return old, apikey.ErrNotRotatable
 	}
 	s.insert(made)
-	s.change(replaced.App, replaced.ID, func(now *apikey.Key) {
+	_, err = s.change(replaced.App, replaced.ID, func(now *apikey.Key) {
 		now.RotatedTo, now.RotatedAt = replaced.RotatedTo, millis(replaced.RotatedAt)
 		now.ExpiresAt, now.RevokedAt = millis(replaced.ExpiresAt), millis(replaced.RevokedAt)
 	})
-	return made, nil
+	return made, err
 }
 
 // makes tells whether the key can be made.
