@@ -10,7 +10,7 @@ TOKENIM_OTHER_API_KEY=$(bash local/deploy/key.sh) # of another app
 TOKENIM_MAIL=$(field "$DEPLOYED" mail)
 export TOKENIM_URL TOKENIM_WS TOKENIM_API_KEY TOKENIM_OTHER_API_KEY TOKENIM_MAIL TOKENIM_TARGET=ministack
 
-[ "$suite" = conformance ] || bash tests/acceptance.sh
+[ "$suite" = conformance ] || { bash tests/acceptance.sh; bash tests/guide/walk.sh; }
 [ "$suite" != acceptance ] || exit 0
 skip=$(grep -v '^#' local/deploy/left-out.txt | cut -f1 | paste -sd '|' -)
 echo "Left out, since the emulator differs (docs/deploying.md): $skip" >&2

@@ -92,7 +92,7 @@ var accidents = map[string]func(w *world) accident{
 func crashSignUp(w *world) accident {
 	try := func() error { return w.SignUp(w.t.Context(), account.SignUp{Email: ann, Password: good}, w.visit) }
 	return accident{try, nil, func() {
-		_, _, err := w.Confirm(w.t.Context(), w.token(ann, account.ActionConfirm))
+		_, _, err := w.Confirm(w.t.Context(), w.token(ann, account.ActionConfirm), good)
 		w.ok("Confirm", err)
 		w.login(ann, good)
 	}}
@@ -102,7 +102,7 @@ func crashConfirm(w *world) accident {
 	w.ok("SignUp", w.SignUp(w.t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	try := func() error {
-		_, _, err := w.Confirm(w.t.Context(), token)
+		_, _, err := w.Confirm(w.t.Context(), token, good)
 		return err
 	}
 	return accident{try, []fault.Code{fault.LinkInvalid}, func() {

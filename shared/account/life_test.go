@@ -56,13 +56,13 @@ func TestConfirm(t *testing.T) {
 	w.refused("before the confirmation", err, fault.AccountNotActivated)
 	w.ok("Resend", w.Resend(t.Context(), ann, w.visit))
 	second := w.token(ann, account.ActionConfirm)
-	_, made, err := w.Confirm(t.Context(), second)
+	_, made, err := w.Confirm(t.Context(), second, good)
 	w.ok("Confirm", err)
 	if made.Name != ann {
 		t.Errorf("an account without a name is called %q", made.Name)
 	}
 	for _, token := range []string{first, second, "", "no token"} {
-		_, _, err := w.Confirm(t.Context(), token)
+		_, _, err := w.Confirm(t.Context(), token, good)
 		w.refused("Confirm again", err, fault.LinkInvalid)
 	}
 	w.login(ann, good)
@@ -79,10 +79,31 @@ func TestConfirmTooLate(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	w.clock.Advance(24 * time.Hour)
-	_, _, err := w.Confirm(t.Context(), token)
+	_, _, err := w.Confirm(t.Context(), token, good)
 	w.refused("Confirm after a day", err, fault.LinkInvalid)
 	_, err = w.try(ann, account.Proof{Password: good})
 	w.refused("Login after a day", err, fault.InvalidCredentials)
+}
+
+// Whoever follows the link of a stranger's sign-up confirms nothing: it asks for the password that the stranger chose. A
+// link is good for a few guesses at that.
+func TestConfirmNeedsThePassword(t *testing.T) {
+	w := newWorld(t)
+	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: better}, w.visit))
+	strangers := w.token(ann, account.ActionConfirm)
+	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
+	mine := w.token(ann, account.ActionConfirm)
+	_, _, err := w.Confirm(t.Context(), strangers, good)
+	w.refused("the stranger's link", err, fault.InvalidCredentials)
+	for range 4 {
+		_, _, err = w.Confirm(t.Context(), strangers, wrong)
+		w.refused("a guess", err, fault.InvalidCredentials)
+	}
+	_, _, err = w.Confirm(t.Context(), strangers, better)
+	w.refused("a sixth guess", err, fault.TooManyAttempts)
+	_, _, err = w.Confirm(t.Context(), mine, good)
+	w.ok("Confirm", err)
+	w.login(ann, good)
 }
 
 // Whoever signs up with another's address sets no password for it: each link leads to the password of its own sign-up.
@@ -91,7 +112,7 @@ func TestSignUpsWithOneAddressAreApart(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	mine := w.token(ann, account.ActionConfirm)
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: better}, w.visit))
-	_, _, err := w.Confirm(t.Context(), mine)
+	_, _, err := w.Confirm(t.Context(), mine, good)
 	w.ok("Confirm", err)
 	w.login(ann, good)
 	_, err = w.try(ann, account.Proof{Password: better})

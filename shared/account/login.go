@@ -116,7 +116,7 @@ func (s *Service) takeUnlock(ctx context.Context, email Email, token string) (se
 		return nil, fault.New(fault.LinkInvalid)
 	}
 	subject := "unlock by " + token
-	return func(ctx context.Context, _ bool) { lenient(ctx, s.Guesses.Refund(ctx, subject)) }, s.Guesses.Take(ctx, subject, unlockRule)
+	return func(ctx context.Context, _ bool) { lenient(ctx, s.Guesses.Refund(ctx, subject)) }, s.Guesses.Take(ctx, subject, linkRule)
 }
 
 // lenient logs what costs somebody a guess and nothing else.

@@ -69,9 +69,9 @@ func TestConfirmAtOnce(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	w.one(crowd, func() error {
-		_, _, err := w.Confirm(t.Context(), token)
+		_, _, err := w.Confirm(t.Context(), token, good)
 		return err
-	}, fault.LinkInvalid)
+	}, fault.LinkInvalid, fault.TooManyAttempts)
 }
 
 func TestResetAtOnce(t *testing.T) {

@@ -155,6 +155,21 @@ func TestRemovalBitesAtOnce(t *testing.T) {
 	}
 }
 
+// An account's name is one line that shows something.
+func TestNames(t *testing.T) {
+	tm := newTeam(t)
+	for name, want := range map[string]fault.Code{"New name": "", "新公司 (上海)": "", " ": fault.FieldInvalid, "\t": fault.FieldInvalid,
+		"a\nb": fault.FieldInvalid, "a\u202eb": fault.FieldInvalid, "a\u2028b": fault.FieldInvalid, "\ufffe": fault.FieldInvalid} {
+		if got := tm.as("owner", "PATCH", "/account", body("name", name)); got != want {
+			t.Errorf("rename to %q: %q, want %q", name, got, want)
+		}
+		err := tm.SignUp(t.Context(), account.SignUp{Email: bob, Password: good, Account: name}, tm.visit)
+		if got := code(err); got != want {
+			t.Errorf("sign up as %q: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestLastOwner(t *testing.T) {
 	w := newWorld(t)
 	developer, made := w.signUp(ann)

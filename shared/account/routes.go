@@ -50,6 +50,13 @@ type tokenInput struct {
 	}
 }
 
+type confirmInput struct {
+	Body struct {
+		Token    string `json:"token" minLength:"1" maxLength:"64" doc:"The token of the link in the mail."`
+		Password string `json:"password" minLength:"1" maxLength:"1024" doc:"The password that was chosen at the sign-up: it shows that the link is in the hands of whoever signed up."`
+	}
+}
+
 type signUpInput struct {
 	AgentHeader
 	Body struct {
@@ -117,7 +124,8 @@ func Routes(edge *api.API, service *Service) {
 	api.Register(edge, signUp, service.signUp)
 	api.Register(edge, public("resend-confirmation", "/signup/resend", "Have the confirmation mail sent again", http.StatusAccepted,
 		fault.EmailInvalid), service.asks((*Service).Resend))
-	api.Register(edge, public("confirm-sign-up", "/signup/confirm", "Confirm a sign-up", http.StatusCreated, fault.LinkInvalid), service.confirm)
+	api.Register(edge, public("confirm-sign-up", "/signup/confirm", "Confirm a sign-up", http.StatusCreated,
+		fault.LinkInvalid, fault.InvalidCredentials), service.confirm)
 	login := public("log-in", "/login", "Log in", http.StatusOK, fault.EmailInvalid, fault.InvalidCredentials,
 		fault.AccountNotActivated, fault.SecondFactorRequired, fault.SecondFactorWrong, fault.LinkInvalid, fault.CrossSiteRequest)
 	login.Description = "With a session, send it as \"Authorization: Bearer\" and choose an app with X-App-Id."
@@ -147,8 +155,8 @@ func (s *Service) asks(ask func(*Service, context.Context, string, Visit) error)
 	}
 }
 
-func (s *Service) confirm(ctx context.Context, _ authz.Caller, in *tokenInput) (*confirmOutput, error) {
-	developer, account, err := s.Confirm(ctx, in.Body.Token)
+func (s *Service) confirm(ctx context.Context, _ authz.Caller, in *confirmInput) (*confirmOutput, error) {
+	developer, account, err := s.Confirm(ctx, in.Body.Token, in.Body.Password)
 	out := &confirmOutput{}
 	out.Body.DeveloperID, out.Body.AccountID = developer.ID, account.ID
 	return out, err

@@ -60,8 +60,8 @@ var (
 	mailRule = guess.Rule{Free: 5, Delay: time.Minute, MaxDelay: time.Hour, Forget: 24 * time.Hour}
 	// confirmRule counts guesses within a session: at the password, or at a code.
 	confirmRule = guess.Rule{Free: 5, Delay: time.Second, MaxDelay: 15 * time.Minute, Forget: 24 * time.Hour}
-	// unlockRule counts the guesses that one unlock link is good for.
-	unlockRule = guess.Rule{Free: 5, Delay: time.Hour, MaxDelay: time.Hour, Forget: 2 * time.Hour}
+	// linkRule counts the guesses at a password that one link is good for.
+	linkRule = guess.Rule{Free: 5, Delay: time.Hour, MaxDelay: time.Hour, Forget: 2 * time.Hour}
 )
 
 // sourceSubject names a source for an occasion, so that mails and logins are counted apart.

@@ -31,6 +31,10 @@ func (s *Service) SignUp(ctx context.Context, wish SignUp, visit Visit) error {
 	if err != nil {
 		return err
 	}
+	name := accountName(wish.Account, email)
+	if err := checkName(name, "account"); err != nil {
+		return err
+	}
 	if err := password.Check(wish.Password, false, string(email), wish.Account); err != nil {
 		return inField("password", err)
 	}
@@ -42,7 +46,7 @@ func (s *Service) SignUp(ctx context.Context, wish SignUp, visit Visit) error {
 		return inField("password", err)
 	}
 	now := s.Clock.Now()
-	pending := Pending{Email: email, Password: hashed, Account: accountName(wish.Account, email), Language: visit.Language,
+	pending := Pending{Email: email, Password: hashed, Account: name, Language: visit.Language,
 		Nonce: s.IDs.Text(nonceLength), CreatedAt: now, ExpiresAt: now.Add(pendingLife)}
 	if err := s.Logins.PutPending(ctx, pending); err != nil {
 		return err
@@ -79,10 +83,23 @@ func (s *Service) request(ctx context.Context, kind JobKind, address string, vis
 
 // Confirm completes the sign-up of a mailed token: the login and its account exist from then on. fault.LinkInvalid where
 // the token was used, has expired, or the address has got a login since.
-func (s *Service) Confirm(ctx context.Context, token string) (Developer, Account, error) {
+//
+// It takes the password as well. Anybody can sign up with anybody's address: with the token alone, whoever follows the
+// link in good faith would confirm a login whose password a stranger has set, and knows.
+func (s *Service) Confirm(ctx context.Context, token, text string) (Developer, Account, error) {
 	link, err := s.link(ctx, token, ActionConfirm)
 	if err != nil {
 		return Developer{}, Account{}, err
+	}
+	if err := s.Guesses.Take(ctx, "confirm by "+token, linkRule); err != nil {
+		return Developer{}, Account{}, err
+	}
+	right, err := password.Verify(ctx, link.Pending.Password, text)
+	if err != nil {
+		return Developer{}, Account{}, err
+	}
+	if !right {
+		return Developer{}, Account{}, fault.New(fault.InvalidCredentials)
 	}
 	now := s.Clock.Now()
 	developer := Developer{ID: s.IDs.Developer(), Email: link.Email, Password: link.Pending.Password,

@@ -129,6 +129,9 @@ func TeamRoutes(edge *api.API, s *Service, signer cursor.Signer) {
 }
 
 func (s *Service) rename(ctx context.Context, caller authz.Caller, in *renameInput) (*accountOutput, error) {
+	if err := checkName(in.Body.Name, "name"); err != nil {
+		return nil, err
+	}
 	if err := s.Teams.Rename(ctx, caller.Account, in.Body.Name); err != nil {
 		return nil, err
 	}

@@ -211,7 +211,7 @@ func (w *world) token(to string, action account.Action) string {
 func (w *world) signUp(email string) (account.Developer, account.Account) {
 	w.t.Helper()
 	w.ok("SignUp", w.SignUp(w.t.Context(), account.SignUp{Email: email, Password: good, Account: "Acme"}, w.visit))
-	developer, made, err := w.Confirm(w.t.Context(), w.token(email, account.ActionConfirm))
+	developer, made, err := w.Confirm(w.t.Context(), w.token(email, account.ActionConfirm), good)
 	w.ok("Confirm", err)
 	return developer, made
 }

@@ -29,7 +29,11 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 	if !caller.Known() && err != nil {
 		return authz.Caller{}, err // not even the credential is good
 	}
-	if denied := caller.Require(operation.Permission); denied != nil {
+	denied := caller.Require(operation.Permission)
+	if fault.Is(denied, fault.AppNotChosen) && err != nil {
+		denied = err // one was chosen, and is none of the account's
+	}
+	if denied != nil {
 		return authz.Caller{}, denied
 	}
 	if malformed := seen.malformedFor(ctx.Operation()); malformed != nil {
@@ -40,6 +44,9 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 
 func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation) (authz.Caller, error) {
 	credential, err := seen.credential(ctx)
+	if entry, _ := authz.Lookup(operation.Permission); fault.Is(err, fault.APIKeyMissing) && !entry.Key && !entry.User {
+		err = fault.New(fault.SessionNeeded)
+	}
 	if err != nil {
 		return authz.Caller{}, err
 	}

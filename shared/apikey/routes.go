@@ -47,12 +47,14 @@ type createInput struct {
 type rotateInput struct {
 	api.IdempotencyKey
 	ID   string `path:"id" doc:"The ID of the key to replace."`
-	Body struct {
-		api.KeyInBody
-		OverlapSeconds *int64     `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on working, unless it expires before; 0 revokes it at once, absent is a day."`
-		AllowedCIDRs   []string   `json:"allowed_cidrs,omitempty" nullable:"false" maxItems:"20" doc:"The addresses that the new key may be used from; empty for any, absent for those of the old one." example:"[\"203.0.113.0/24\"]"`
-		ExpiresAt      *time.Time `json:"expires_at,omitempty" doc:"When the new key shall stop working; absent for as long a life as the old one had, at most that of the key that rotates."`
-	}
+	Body *rotateBody
+}
+
+type rotateBody struct {
+	api.KeyInBody
+	OverlapSeconds *int64     `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on working, unless it expires before; 0 revokes it at once, absent is a day."`
+	AllowedCIDRs   []string   `json:"allowed_cidrs,omitempty" nullable:"false" maxItems:"20" doc:"The addresses that the new key may be used from; empty for any, absent for those of the old one." example:"[\"203.0.113.0/24\"]"`
+	ExpiresAt      *time.Time `json:"expires_at,omitempty" doc:"When the new key shall stop working; absent for as long a life as the old one had, at most that of the key that rotates."`
 }
 
 type recordOutput struct{ Body Record }
@@ -120,7 +122,11 @@ func (s *Service) create(ctx context.Context, caller authz.Caller, in *createInp
 }
 
 func (s *Service) rotate(ctx context.Context, caller authz.Caller, in *rotateInput) (*recordOutput, error) {
-	sources, err := ParseSources(in.Body.AllowedCIDRs)
+	body := in.Body
+	if body == nil {
+		body = &rotateBody{}
+	}
+	sources, err := ParseSources(body.AllowedCIDRs)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +135,11 @@ func (s *Service) rotate(ctx context.Context, caller authz.Caller, in *rotateInp
 		return nil, err
 	}
 	overlap := defaultOverlap
-	if in.Body.OverlapSeconds != nil {
-		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+	if body.OverlapSeconds != nil {
+		overlap = time.Duration(*body.OverlapSeconds) * time.Second
 	}
 	return created(s.Rotate(ctx, maker, id.Key(in.ID), Rotation{Overlap: overlap, Sources: sources,
-		ExpiresAt: instant(in.Body.ExpiresAt), IdempotencyKey: in.IdempotencyKey.IdempotencyKey}))
+		ExpiresAt: instant(body.ExpiresAt), IdempotencyKey: in.IdempotencyKey.IdempotencyKey}))
 }
 
 // maker returns the caller as a maker of keys. A key's own bounds are read here, so that no other request pays for them.

@@ -87,15 +87,15 @@ func TestRoutesShowEverything(t *testing.T) {
 	f := setUp()
 	r := f.asDeveloper()
 	made := r.must(t, http.StatusCreated, http.MethodPost, "/keys",
-		`{"name": "backend", "scopes": ["messages:send"], "allowed_cidrs": ["203.0.113.9/24", "::1"], "expires_at": "2026-03-24T12:00:00Z"}`)
+		`{"name": "backend", "scopes": ["messages:send"], "allowed_cidrs": ["203.0.113.9/24", "::1"], "expires_at": "2096-03-24T12:00:00Z"}`)
 	path := "/keys/" + made["key_id"].(string)
 	storetest.OK(t, "Used", f.store.Used(t.Context(), f.maker.App, id.Key(made["key_id"].(string)), storetest.Noon(), storetest.Noon(), "203.0.113.7"))
 	next := r.must(t, http.StatusCreated, http.MethodPost, path+"/rotate", `{}`)
 	old := r.must(t, http.StatusOK, http.MethodGet, path, "")
 	want := map[string]any{"key_id": made["key_id"], "name": "backend", "scopes": []any{"messages:send"},
-		"allowed_cidrs": []any{"203.0.113.0/24", "::1/128"}, "created_at": "2026-03-14T12:00:00.123Z", "created_by": f.maker.By,
-		"expires_at": "2026-03-15T12:00:00.123Z", "rotated_at": "2026-03-14T12:00:00.123Z", "rotated_to": next["key_id"],
-		"last_used_at": "2026-03-14T12:00:00.123Z", "last_used_from": "203.0.113.7"}
+		"allowed_cidrs": []any{"203.0.113.0/24", "::1/128"}, "created_at": "2096-03-14T12:00:00.123Z", "created_by": f.maker.By,
+		"expires_at": "2096-03-15T12:00:00.123Z", "rotated_at": "2096-03-14T12:00:00.123Z", "rotated_to": next["key_id"],
+		"last_used_at": "2096-03-14T12:00:00.123Z", "last_used_from": "203.0.113.7"}
 	delete(old, "$schema")
 	if !reflect.DeepEqual(old, want) {
 		t.Errorf("the old key = %v\nwant %v", old, want)
@@ -165,10 +165,10 @@ func TestRoutesKnowTheirMaker(t *testing.T) {
 	bound, _ := f.create(t, apikey.Request{Name: "bound", Scopes: f.maker.Scopes, Sources: sources("203.0.113.0/24"), ExpiresAt: storetest.Noon().Add(time.Hour)})
 	byKey := f.as(authz.Caller{Key: bound.ID, Scopes: bound.Scopes})
 	byKey.refused(t, fault.SourcesExceedKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "allowed_cidrs": []}`)
-	byKey.refused(t, fault.ExpiryExceedsKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "expires_at": "2027-01-01T00:00:00Z"}`)
+	byKey.refused(t, fault.ExpiryExceedsKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "expires_at": "2097-01-01T00:00:00Z"}`)
 	byKey.refused(t, fault.ScopeExceedsKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["users:list"]}`)
 	made := byKey.must(t, http.StatusCreated, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"]}`)
-	if made["created_by"] != string(bound.ID) || made["expires_at"] != "2026-03-14T13:00:00.123Z" || !reflect.DeepEqual(made["allowed_cidrs"], []any{"203.0.113.0/24"}) {
+	if made["created_by"] != string(bound.ID) || made["expires_at"] != "2096-03-14T13:00:00.123Z" || !reflect.DeepEqual(made["allowed_cidrs"], []any{"203.0.113.0/24"}) {
 		t.Errorf("made %v", made)
 	}
 	free := f.asDeveloper().must(t, http.StatusCreated, http.MethodPost, "/keys", `{"name": "k", "scopes": ["users:list"]}`)

@@ -223,6 +223,7 @@ func TestCountsOfOthersStay(t *testing.T) {
 
 // What every request of a session reads costs four units: two rows, twice, strongly. Writing its use costs one.
 func TestCost(t *testing.T) {
+	enginetest.Counted(t)
 	s := start(t)
 	ann, of := fill(t, s)
 	list, err := s.sessions.List(t.Context(), ann.ID)

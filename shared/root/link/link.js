@@ -4,23 +4,23 @@
 (() => {
   const words = {
     en: {
-      confirm: ["Confirm your e-mail address", "Your TokenIM login is made when you confirm the address.", "Confirm the address", "The address is confirmed. You can log in now."],
+      confirm: ["Confirm your e-mail address", "Your TokenIM login is made when you confirm the address, with the password that you chose at the sign-up.", "Confirm the address", "The address is confirmed. You can log in now."],
       reset: ["Choose a new password", "All sessions of your TokenIM login end when the password changes.", "Change the password", "The password is changed. You can log in with it now."],
       unlock: ["Log in", "Somebody else is guessing your password. With this link you can log in all the same.", "Log in", "You are logged in."],
       email: ["Confirm your new e-mail address", "From then on, you log in to TokenIM with the new address.", "Confirm the address", "The address is changed. Log in with the new one from now on."],
-      invitation: ["Accept the invitation", "You become a member of the account that the mail names. If you have no TokenIM login yet, choose a name and a password; else leave both empty.", "Accept", "You are a member of the account now. You can log in."],
-      fields: { email: "E-mail address", name: "Your name", password: "Password", newPassword: "New password", code: "Code of your second factor, or a recovery code, if you use one", show: "Show the password" },
+      invitation: ["Accept the invitation", "You become a member of the account that the mail names. If you have no TokenIM login yet, choose a password; else leave it empty.", "Accept", "You are a member of the account now. You can log in."],
+      fields: { email: "E-mail address", password: "Password", newPassword: "New password", code: "Code of your second factor, if you use one", recovery_code: "Or a recovery code", show: "Show the password" },
       incomplete: ["This link is incomplete", "Open the whole link from the mail again, or copy it into the address bar. After a reload, too, the link has to be opened again."],
       unreachable: "The server cannot be reached. Check the connection and try again.",
       unexpected: "The server's answer makes no sense. Try again later. Status:",
     },
     zh: {
-      confirm: ["确认邮箱地址", "确认邮箱后，将为您创建 TokenIM 登录账号。", "确认邮箱", "邮箱已确认，您现在可以登录。"],
+      confirm: ["确认邮箱地址", "请输入注册时设置的密码；确认邮箱后，将为您创建 TokenIM 登录账号。", "确认邮箱", "邮箱已确认，您现在可以登录。"],
       reset: ["设置新密码", "密码更改后，您的 TokenIM 登录账号的所有会话都会结束。", "更改密码", "密码已更改，您现在可以使用新密码登录。"],
       unlock: ["登录", "有人正在猜测您的密码。通过此链接，您仍可照常登录。", "登录", "您已登录。"],
       email: ["确认新邮箱地址", "确认后，请使用新邮箱登录 TokenIM。", "确认邮箱", "邮箱已更改，今后请使用新邮箱登录。"],
-      invitation: ["接受邀请", "接受后，您将成为邮件中所述账户的成员。如果您还没有 TokenIM 登录账号，请设置姓名和密码；否则请将两项留空。", "接受", "您已成为该账户的成员，现在可以登录。"],
-      fields: { email: "邮箱地址", name: "您的姓名", password: "密码", newPassword: "新密码", code: "多重身份验证的验证码或恢复代码（如已启用）", show: "显示密码" },
+      invitation: ["接受邀请", "接受后，您将成为邮件中所述账户的成员。如果您还没有 TokenIM 登录账号，请设置密码；否则请留空。", "接受", "您已成为该账户的成员，现在可以登录。"],
+      fields: { email: "邮箱地址", password: "密码", newPassword: "新密码", code: "多重身份验证的验证码（如已启用）", recovery_code: "或恢复代码", show: "显示密码" },
       incomplete: ["链接不完整", "请从邮件中重新打开完整链接，或将其复制到地址栏。刷新页面后也需要重新打开链接。"],
       unreachable: "无法连接服务器。请检查网络连接后重试。",
       unexpected: "服务器的响应无法识别，请稍后重试。状态码：",
@@ -30,11 +30,11 @@
   // What each action asks for, and where it is sent: relative to this page, whatever path the API lies at. A field with
   // true is required.
   const actions = {
-    confirm: { route: "signup/confirm", fields: {} },
+    confirm: { route: "signup/confirm", fields: { password: true } },
     reset: { route: "password/reset", fields: { password: true }, newPassword: true },
-    unlock: { route: "login", fields: { email: true, password: true, code: false }, tokenAs: "unlock", also: { cookie: true } },
+    unlock: { route: "login", fields: { email: true, password: true, code: false, recovery_code: false }, tokenAs: "unlock", also: { cookie: true } },
     email: { route: "account/email/confirm", fields: {} },
-    invitation: { route: "invitations/accept", fields: { name: false, password: false }, newPassword: true },
+    invitation: { route: "invitations/accept", fields: { password: false }, newPassword: true },
   };
 
   const $ = (id) => document.getElementById(id);
@@ -66,7 +66,7 @@
   }
 
   function showFields(action) {
-    for (const name of ["email", "name", "password", "code"]) {
+    for (const name of ["email", "password", "code", "recovery_code"]) {
       $("field-" + name).hidden = !Object.hasOwn(action.fields, name);
       $(name).required = action.fields[name] === true;
       $(name).value = "";
@@ -123,7 +123,7 @@
       return;
     }
     link = { action: "", token: "" };
-    for (const name of ["email", "name", "password", "code"]) $(name).value = "";
+    for (const name of ["email", "password", "code", "recovery_code"]) $(name).value = "";
     $("form").hidden = true;
     $("about").hidden = true;
     tell([say[action][3]], false);

@@ -9,7 +9,7 @@ const script = page.match(/<script>([^]*)<\/script>/)[1];
 // open loads the page with the fragment. answer is what fetch gives.
 function open(hash, { languages = ["en-GB"], answer } = {}) {
   const elements = {}, listeners = {}, asked = [];
-  for (const [, id] of page.matchAll(/ id="([a-z-]+)"/g)) {
+  for (const [, id] of page.matchAll(/ id="([a-z_-]+)"/g)) {
     elements[id] = {
       id, textContent: "", value: "", hidden: page.includes(`id="${id}" hidden`), children: [], disabled: false,
       replaceChildren(...children) { this.children = children; },
@@ -37,19 +37,19 @@ function open(hash, { languages = ["en-GB"], answer } = {}) {
 }
 
 const done = { answer: () => ({ ok: true, status: 200 }) };
-const shownFields = ({ elements }) => ["email", "name", "password", "code"].filter((name) => !elements["field-" + name].hidden);
+const shownFields = ({ elements }) => ["email", "password", "code", "recovery_code"].filter((name) => !elements["field-" + name].hidden);
 
 // Each action asks for its fields and sends them to its route, once, and only when the button is pressed.
 for (const [action, fields, url, values, body] of [
-  ["confirm", [], "signup/confirm", {}, { token: "T-_1" }],
+  ["confirm", ["password"], "signup/confirm", { password: "p" }, { token: "T-_1", password: "p" }],
   ["reset", ["password"], "password/reset", { password: "p w" }, { token: "T-_1", password: "p w" }],
-  ["unlock", ["email", "password", "code"], "login", { email: "a@b.example", password: "p", code: "123456" },
+  ["unlock", ["email", "password", "code", "recovery_code"], "login", { email: "a@b.example", password: "p", code: "123456" },
     { unlock: "T-_1", cookie: true, email: "a@b.example", password: "p", code: "123456" }],
-  ["unlock", ["email", "password", "code"], "login", { email: "a@b.example", password: "p" },
-    { unlock: "T-_1", cookie: true, email: "a@b.example", password: "p" }],
+  ["unlock", ["email", "password", "code", "recovery_code"], "login", { email: "a@b.example", password: "p", recovery_code: "aaaa" },
+    { unlock: "T-_1", cookie: true, email: "a@b.example", password: "p", recovery_code: "aaaa" }],
   ["email", [], "account/email/confirm", {}, { token: "T-_1" }],
-  ["invitation", ["name", "password"], "invitations/accept", { name: "Ann", password: "p" }, { token: "T-_1", name: "Ann", password: "p" }],
-  ["invitation", ["name", "password"], "invitations/accept", {}, { token: "T-_1" }],
+  ["invitation", ["password"], "invitations/accept", { password: "p" }, { token: "T-_1", password: "p" }],
+  ["invitation", ["password"], "invitations/accept", {}, { token: "T-_1" }],
 ]) {
   const opened = open(`#action=${action}&token=T-_1&account=acct_1`, done);
   assert.equal(opened.location.shown, "/link", "the token is still in the address bar");
@@ -126,7 +126,7 @@ for (const action of ["confirm", "reset", "unlock", "email", "invitation"]) {
   const opened = open(`#action=${action}&token=T`, { ...done, languages: ["zh"] });
   await opened.press();
   const texts = ["title", "about", "button"].map((id) => opened.elements[id].textContent).concat(opened.told(),
-    ["email", "name", "password", "code", "show"].map((id) => opened.elements["label-" + id].textContent));
+    ["email", "password", "code", "recovery_code", "show"].map((id) => opened.elements["label-" + id].textContent));
   for (const text of texts) assert.match(text, /\p{Script=Han}/u, action);
   assert.equal(opened.asked[0].headers["Accept-Language"], "zh");
 }

@@ -71,5 +71,6 @@ func Refused(t *testing.T, doing string, err, want error) {
 	}
 }
 
-// Noon is the fixed time of the suites: to the millisecond, which is how finely the stores keep times.
-func Noon() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 123e6, time.UTC) }
+// Noon is the fixed time of the suites: to the millisecond, which is how finely the stores keep times. It lies far ahead
+// for the sake of engines that sweep expired rows away by their own clock.
+func Noon() time.Time { return time.Date(2096, 3, 14, 12, 0, 0, 123e6, time.UTC) }
