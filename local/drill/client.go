@@ -12,9 +12,18 @@ import (
 	"time"
 )
 
-// client calls the public API with one credential.
+// client calls the public API with one credential, "" for none. A session's acts on the app, "" for none.
 type client struct {
-	base, credential string
+	base, credential, app string
+}
+
+// as returns the client with another credential, which chooses no app.
+func (c client) as(credential string) client { return client{base: c.base, credential: credential} }
+
+// in returns a session's client with an app chosen.
+func (c client) in(app string) client {
+	c.app = app
+	return c
 }
 
 // answerLimit bounds what is read of an answer; a page of 100 messages of 4 KB fits.
@@ -54,7 +63,12 @@ func (c client) exchange(ctx context.Context, method, path string, header http.H
 	for name, values := range header {
 		request.Header[name] = values
 	}
-	request.Header.Set("Authorization", "Bearer "+c.credential)
+	if c.credential != "" {
+		request.Header.Set("Authorization", "Bearer "+c.credential)
+	}
+	if c.app != "" {
+		request.Header.Set("X-App-Id", c.app)
+	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -65,6 +79,15 @@ func (c client) exchange(ctx context.Context, method, path string, header http.H
 	defer answer.Body.Close()
 	text, err = io.ReadAll(io.LimitReader(answer.Body, answerLimit))
 	return answer.StatusCode, text, err
+}
+
+// refused demands that the request is refused with the status and the code.
+func (c client) refused(ctx context.Context, method, path string, body any, status int, code string) error {
+	got, text, err := c.exchange(ctx, method, path, nil, body)
+	if err == nil && (got != status || !strings.Contains(string(text), `"`+code+`"`)) {
+		err = fmt.Errorf("%s %s: %d %s, not %d %s", method, path, got, text, status, code)
+	}
+	return err
 }
 
 // list returns the items of every page, as they came.

@@ -70,7 +70,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
 	for says, args := range map[string][]string{
 		"say what to do":     {"-folder", "x"},
-		"USERS is not named": {"-check", "-tables", "DATA_KEYS=a,KEYS=b"},
+		"USERS is not named": {"-check", "-tables", "DATA_KEYS=a,DEVELOPERS=b,ACCOUNTS=c,KEYS=d,TASKS=e"},
 		`"OTHERS=a" is not`:  {"-check", "-tables", "OTHERS=a"},
 		"flag provided but":  {"-unknown"},
 		"-folder is needed":  {"-export", "-tables", "KEYS=a"},

@@ -28,6 +28,8 @@ type rehearsal struct {
 	start        time.Time
 	apps         []*population
 	before       []witness
+	team         *team
+	teamBefore   witness
 }
 
 // rehearse makes traffic, exports the tables, loses them, restores them from the export, checks them and goes on.
@@ -59,7 +61,7 @@ func (r *rehearsal) serve(ctx context.Context, data, endpoint string) (*platform
 		Binaries: filepath.Join(r.folder, "bin"), DynamoDB: endpoint, Memory: true, Log: io.Discard})
 }
 
-// live is the platform's first life: two apps, traffic in both, and the export.
+// live is the platform's first life: two apps with traffic in both, a team with apps of its own, and the export.
 func (r *rehearsal) live(ctx context.Context) error {
 	runner, err := r.serve(ctx, filepath.Join(r.folder, "first"), "")
 	if err != nil {
@@ -82,14 +84,26 @@ func (r *rehearsal) live(ctx context.Context) error {
 		}
 		r.apps, r.before = append(r.apps, app), append(r.before, said)
 	}
-	r.say("lived: %d apps, %d users, %d conversations; the API lists %d items", len(r.apps), len(r.apps)*usersPerApp,
-		len(r.apps)*usersPerApp, r.before[0].items()+r.before[1].items())
+	if err := r.employ(ctx, runner); err != nil {
+		return err
+	}
+	r.say("lived: %d apps, %d users, %d conversations, 2 developers with 2 more apps; the API lists %d items", len(r.apps),
+		len(r.apps)*usersPerApp, len(r.apps)*usersPerApp, r.before[0].items()+r.before[1].items()+r.teamBefore.items())
 	counts, err := backup.Export(ctx, tables, r.export())
 	if err != nil {
 		return err
 	}
 	r.say("exported: %s", describe(counts))
 	return nil
+}
+
+// employ has developers sign up and work.
+func (r *rehearsal) employ(ctx context.Context, runner *platform.Runner) (err error) {
+	if r.team, err = makeTeam(ctx, runner.Ready().HTTP, runner.Ready().Mail); err != nil {
+		return err
+	}
+	r.teamBefore, err = r.team.testify(ctx)
+	return err
 }
 
 func (r *rehearsal) export() backup.Folder { return backup.Folder(filepath.Join(r.folder, "export")) }
@@ -175,7 +189,24 @@ func (r *rehearsal) goOn(ctx context.Context, tables backup.Tables, data, endpoi
 		}
 	}
 	r.say("served: the same items under the old keys and tokens; retries find their message; every conversation goes on at its next number")
+	if err := r.reunite(ctx, runner); err != nil {
+		return err
+	}
+	r.say("worked: the old sessions, passwords, second factor and links; the deleted app is back, with its key")
 	return r.check(ctx, tables, data)
+}
+
+// reunite has the developers work on as if nothing had been lost.
+func (r *rehearsal) reunite(ctx context.Context, runner *platform.Runner) error {
+	r.team.moveTo(runner.Ready().HTTP)
+	said, err := r.team.testify(ctx)
+	if err == nil {
+		err = r.teamBefore.agrees(said)
+	}
+	if err == nil {
+		err = r.team.goesOn(ctx)
+	}
+	return err
 }
 
 // tablesOf returns the template's tables behind the endpoint.

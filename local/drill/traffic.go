@@ -38,7 +38,7 @@ const (
 
 // populate registers users and has each write to the next, read, acknowledge and get a token.
 func populate(ctx context.Context, base, key string) (*population, error) {
-	p := &population{client: client{base, key}, tokens: map[string]string{}}
+	p := &population{client: client{base: base, credential: key}, tokens: map[string]string{}}
 	for _, step := range []func(context.Context) error{p.register, p.converse, p.mark, p.mint, p.makeKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err

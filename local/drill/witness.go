@@ -61,19 +61,15 @@ func (p *population) goesOn(ctx context.Context) error {
 
 // oldCredentials demands that keys and tokens work as before, and that a revoked key stays refused.
 func (p *population) oldCredentials(ctx context.Context) error {
-	if _, err := (client{p.base, p.second}).list(ctx, "/users"); err != nil {
+	if _, err := p.as(p.second).list(ctx, "/users"); err != nil {
 		return fmt.Errorf("an old key: %w", err)
 	}
 	for user, token := range p.tokens {
-		if _, err := (client{p.base, token}).list(ctx, "/users/"+user+"/messages"); err != nil {
+		if _, err := p.as(token).list(ctx, "/users/"+user+"/messages"); err != nil {
 			return fmt.Errorf("an old token: %w", err)
 		}
 	}
-	status, text, err := (client{p.base, p.revoked}).exchange(ctx, http.MethodGet, "/users", nil, nil)
-	if err == nil && status != http.StatusUnauthorized {
-		err = fmt.Errorf("a revoked key answers %d %s", status, text)
-	}
-	return err
+	return p.as(p.revoked).refused(ctx, http.MethodGet, "/users", nil, http.StatusUnauthorized, "api_key_revoked")
 }
 
 // retries repeats registrations and sends from before the loss: one effect, the same answer.

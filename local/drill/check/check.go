@@ -26,7 +26,13 @@ type Kind string
 const (
 	Unreadable  Kind = "unreadable"   // an item that has not the form of its table
 	DataKey     Kind = "data key"     // a data key that does not unwrap, or a hole in an app's numbers
-	Key         Kind = "key"          // an API key without its app or its maker, or with unknown scopes
+	Key         Kind = "key"          // an API key without its app or maker, with unknown scopes, or out of step with its app or rotation
+	App         Kind = "app"          // an app that its account or its deletion contradicts, or what an erased one has left
+	Login       Kind = "login"        // an address and a developer that do not name each other, or a link to nobody
+	Factor      Kind = "factor"       // a second factor that does not open at its place, or is nobody's
+	Session     Kind = "session"      // a session of nobody, or ahead of its developer's epoch
+	Team        Kind = "team"         // a member and an account that do not name each other, or a count that is not the rows'
+	Task        Kind = "task"         // a deleted app without the task that erases it
 	Name        Kind = "name"         // a name and a profile that do not name each other
 	Routing     Kind = "routing"      // a user without routing record, or a record that contradicts itself or the logs
 	Gap         Kind = "gap"          // a log that does not count 1, 2, 3 …
@@ -53,6 +59,7 @@ func (p Problem) String() string { return fmt.Sprintf("%s: %s: %s", p.Kind, p.Wh
 type Report struct {
 	// What there is: counts of items, and of the logs' conversations.
 	Apps, APIKeys, DataKeys, Users, Conversations, Entries, Members, Claims, Sockets, Tickets int
+	Developers, Accounts, Sessions, Tasks                                                     int
 	// Problems are the broken invariants, by kind and place.
 	Problems []Problem
 }
@@ -70,28 +77,31 @@ func (r *Report) Of(kind Kind) int {
 
 // String is the report's counts in one line.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d apps, %d API keys, %d data keys, %d users, %d conversations with %d entries, %d membership rows, %d client-ID records, %d sockets, %d tickets: %d problems",
-		r.Apps, r.APIKeys, r.DataKeys, r.Users, r.Conversations, r.Entries, r.Members, r.Claims, r.Sockets, r.Tickets, len(r.Problems))
+	return fmt.Sprintf("%d developers, %d accounts, %d sessions, %d apps, %d API keys, %d tasks, %d data keys, %d users, "+
+		"%d conversations with %d entries, %d membership rows, %d client-ID records, %d sockets, %d tickets: %d problems",
+		r.Developers, r.Accounts, r.Sessions, r.Apps, r.APIKeys, r.Tasks, r.DataKeys, r.Users,
+		r.Conversations, r.Entries, r.Members, r.Claims, r.Sockets, r.Tickets, len(r.Problems))
 }
 
 // Run reads every table once and checks each invariant. The wrapper unwraps the data keys: KMS, or a key file. The error
 // is about reading; what is wrong with what was read is in the report. Some 100 bytes an entry stay in memory.
 func Run(ctx context.Context, source backup.Source, wrapper seal.Wrapper) (*Report, error) {
-	c := &checker{source: source, report: &Report{}, dataKeys: keyStore{}, apps: map[id.App]bool{}, keys: map[id.Key]bool{},
-		profiles: map[member]userRow{}, names: map[appName]userRow{}, logs: map[place]*log{}, rows: map[rowKey]membership{},
-		records: map[member]record{}}
-	c.keyring = seal.NewKeyring(c.dataKeys, wrapper, clock.System{})
-	for _, step := range []func(context.Context) error{
-		c.readDataKeys, c.readKeys, c.readUsers, c.readLogs, c.readMembers, c.readClaims, c.readConnections,
+	c := newChecker(source, wrapper)
+	// The apps come first: what the others hold of an app that is being erased says nothing.
+	for _, read := range []func(context.Context) error{
+		c.readKeys, c.readDataKeys, c.readDevelopers, c.readAccounts, c.readTasks,
+		c.readUsers, c.readLogs, c.readMembers, c.readClaims, c.readConnections,
 	} {
-		if err := step(ctx); err != nil {
+		if err := read(ctx); err != nil {
 			return nil, err
 		}
 	}
-	c.checkUsers()
-	c.checkLogs()
-	c.checkMembers()
-	c.checkRecords()
+	for _, check := range []func(){
+		c.checkApps, c.checkKeys, c.checkDevelopers, c.checkAccounts, c.checkTeams, c.checkSessions,
+		c.checkUsers, c.checkLogs, c.checkMembers, c.checkRecords,
+	} {
+		check()
+	}
 	slices.SortFunc(c.report.Problems, func(a, b Problem) int { return strings.Compare(a.String(), b.String()) })
 	return c.report, nil
 }
@@ -102,13 +112,37 @@ type checker struct {
 	report   *Report
 	keyring  *seal.Keyring
 	dataKeys keyStore
-	apps     map[id.App]bool
-	keys     map[id.Key]bool
+	apps     map[id.App]settings
+	keys     map[id.Key]keyRow
+	erasures map[id.App]bool // apps with a task that erases them
+
+	developers  map[id.Developer]loginRow
+	claims      map[string]loginRow // by the row's key
+	offers      []loginRow          // links and second factors: what belongs to a developer
+	accounts    map[id.Account]accountRow
+	seats       map[seat]accountRow    // members
+	seatsOf     map[seat]bool          // the same from the developers' side
+	pointers    map[pointer]accountRow // apps in their accounts
+	epochs      map[id.Developer]int64 // session epochs
+	sessions    []accountRow
+	invitations []accountRow
+
 	profiles map[member]userRow
 	names    map[appName]userRow
 	logs     map[place]*log
 	rows     map[rowKey]membership
 	records  map[member]record
+}
+
+func newChecker(source backup.Source, wrapper seal.Wrapper) *checker {
+	c := &checker{source: source, report: &Report{}, dataKeys: keyStore{}, apps: map[id.App]settings{}, keys: map[id.Key]keyRow{},
+		erasures: map[id.App]bool{}, developers: map[id.Developer]loginRow{}, claims: map[string]loginRow{},
+		accounts: map[id.Account]accountRow{}, seats: map[seat]accountRow{}, seatsOf: map[seat]bool{},
+		pointers: map[pointer]accountRow{}, epochs: map[id.Developer]int64{},
+		profiles: map[member]userRow{}, names: map[appName]userRow{}, logs: map[place]*log{}, rows: map[rowKey]membership{},
+		records: map[member]record{}}
+	c.keyring = seal.NewKeyring(c.dataKeys, wrapper, clock.System{})
+	return c
 }
 
 // member is a user of an app, place a conversation of one, rowKey a user's row of one.

@@ -58,7 +58,7 @@ func (i items) clone() items {
 }
 
 // world returns sound tables, written by the stores: an app with two keys, three users, two conversations of 7 and 3
-// entries, marks and a client ID. It returns what unwraps their data key too.
+// entries, marks and a client ID, and a team with apps. It returns what unwraps their data keys too.
 func world(t *testing.T) (items, seal.Wrapper) {
 	db, tables := enginetest.Start(t)
 	wrapper, err := seal.NewKeyFile([]byte(strings.Repeat("k", 32)))
@@ -84,6 +84,7 @@ func world(t *testing.T) (items, seal.Wrapper) {
 			Poster: connectiontest.NewPoster(), Clock: clock.System{}},
 	}
 	talk(t, secret.ID.App(), users, messages)
+	newOffice(db, tables, wrapper).team(t)
 
 	all := items{}
 	for _, name := range backup.Names() {
@@ -188,11 +189,17 @@ func both(a, b func(table.Item) bool) func(table.Item) bool {
 
 func bytesOf(n int) types.AttributeValue { return &types.AttributeValueMemberB{Value: make([]byte, n)} }
 
-// damages are what can befall tables, each with the kinds that tell of it. Any other kind is a false alarm.
-var damages = map[string]struct {
+// damage is what can befall tables, with the kinds that tell of it. Any other kind is a false alarm.
+type damage struct {
 	do   func(*testing.T, items)
 	want []check.Kind
-}{
+}
+
+// tenantKey accepts a data key of an app.
+func tenantKey(item table.Item) bool { return text(item["pk"]) != id.Platform().String() }
+
+// damages are what can befall the tables of an app.
+var damages = map[string]damage{
 	"a deleted entry":                 {drop("MESSAGES", is("seq", "4")), []check.Kind{check.Gap}},
 	"a deleted first entry":           {drop("MESSAGES", is("seq", "1")), []check.Kind{check.Gap}},
 	"a cut end of a log":              {drop("MESSAGES", is("seq", "7")), []check.Kind{check.Routing}},
@@ -201,9 +208,9 @@ var damages = map[string]struct {
 	"a changed ciphertext":            {set("MESSAGES", is("seq", "2"), "sealed", bytesOf(60)), []check.Kind{check.Sealed}},
 	"an entry of another sender":      {swapUsers, []check.Kind{check.Sealed, check.Ordinal}},
 	"an entry to a stranger":          {toStranger, []check.Kind{check.Pair}},
-	"a lost data key":                 {drop("DATA_KEYS", whichever), []check.Kind{check.Sealed, check.Claim}},
-	"a data key that does not unwrap": {set("DATA_KEYS", whichever, "wrapped", bytesOf(60)), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
-	"a hole in the data keys":         {set("DATA_KEYS", whichever, "sk", table.S("0000000002")), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
+	"a lost data key":                 {drop("DATA_KEYS", tenantKey), []check.Kind{check.Sealed, check.Claim}},
+	"a data key that does not unwrap": {set("DATA_KEYS", tenantKey, "wrapped", bytesOf(60)), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
+	"a hole in the data keys":         {set("DATA_KEYS", tenantKey, "sk", table.S("0000000002")), []check.Kind{check.DataKey, check.Sealed, check.Claim}},
 	"a lost membership row":           {drop("CONVERSATIONS", is("read", "5")), []check.Kind{check.Member, check.Routing}},
 	"a read mark beyond the end":      {set("CONVERSATIONS", is("read", "5"), "read", table.N(8)), []check.Kind{check.Mark}},
 	"an acknowledgement beyond it":    {set("CONVERSATIONS", is("ack", "2"), "ack", table.N(4)), []check.Kind{check.Mark}},
@@ -219,7 +226,7 @@ var damages = map[string]struct {
 	"a version that ran back": {set("CONNECTIONS", is("v", "6"), "v", table.N(5)), []check.Kind{check.Routing}},
 	"a floor above the ring":  {set("CONNECTIONS", is("v", "6"), "f", table.N(6)), []check.Kind{check.Routing}},
 	"a key of a lost maker":   {drop("KEYS", both(is("name", "bootstrap"), has("sk", "key_"))), []check.Kind{check.Key}},
-	"a key's lost app":        {drop("KEYS", is("sk", "app")), []check.Kind{check.Key, check.Name}},
+	"a key's lost app":        {drop("KEYS", both(is("name", "bootstrap"), is("sk", "app"))), []check.Kind{check.Key, check.Name}},
 	"a short hash":            {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable}},
 	"an unknown scope": {set("KEYS", is("name", "second"), "scopes",
 		&types.AttributeValueMemberL{Value: []types.AttributeValue{table.S("everything")}}), []check.Kind{check.Key}},
@@ -261,13 +268,17 @@ func TestSoundTablesHaveNoProblem(t *testing.T) {
 	if len(report.Problems) != 0 {
 		t.Errorf("problems: %v", report.Problems)
 	}
-	want := check.Report{Apps: 1, APIKeys: 2, DataKeys: 1, Users: 3, Conversations: 2, Entries: 10, Members: 4, Claims: 1}
+	want := check.Report{Developers: 2, Accounts: 2, Sessions: 2, Apps: 4, APIKeys: 5, Tasks: 4, DataKeys: 2,
+		Users: 3, Conversations: 2, Entries: 10, Members: 4, Claims: 1}
 	if got := report.String(); got != want.String() {
 		t.Errorf("report: %s; want %s", got, &want)
 	}
 }
 
-func TestDamageIsFound(t *testing.T) {
+func TestDamageIsFound(t *testing.T) { findAll(t, damages) }
+
+// findAll does each damage to a world of its own and demands the kinds that tell of it, and no other.
+func findAll(t *testing.T, damages map[string]damage) {
 	all, wrapper := world(t)
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
@@ -296,7 +307,7 @@ func TestAnotherMasterKey(t *testing.T) {
 	storetest.OK(t, "key file", err)
 	report, err := check.Run(t.Context(), all, other)
 	storetest.OK(t, "Run", err)
-	if report.Of(check.DataKey) != 1 || report.Of(check.Sealed) != 10 {
+	if report.Of(check.DataKey) != 2 || report.Of(check.Sealed) != 10 || report.Of(check.Factor) != 1 {
 		t.Errorf("report: %s\n%v", report, report.Problems)
 	}
 }

@@ -61,6 +61,9 @@ func (c *checker) readDataKeys(ctx context.Context) error {
 			c.problem(Unreadable, "DATA_KEYS "+row.App+" "+row.Number, "not an app and ten digits")
 			return nil
 		}
+		if c.leaves(app, "DATA_KEYS "+row.App+" "+row.Number) {
+			return nil
+		}
 		if c.dataKeys[app] == nil {
 			c.dataKeys[app] = map[uint32]seal.DataKey{}
 		}
@@ -99,24 +102,28 @@ func (c *checker) unwrap(ctx context.Context, app id.App, keys map[uint32]seal.D
 	return nil
 }
 
+// keyRow is an item of the table of keys: an API key, or an app's own row.
 type keyRow struct {
-	App       string   `dynamodbav:"pk"`
-	ID        string   `dynamodbav:"sk"`
-	Scopes    []string `dynamodbav:"scopes"`
-	Hash      []byte   `dynamodbav:"hash"`
-	CreatedBy string   `dynamodbav:"created_by"`
+	App         string   `dynamodbav:"pk"`
+	ID          string   `dynamodbav:"sk"`
+	Scopes      []string `dynamodbav:"scopes"`
+	Hash        []byte   `dynamodbav:"hash"`
+	CreatedBy   string   `dynamodbav:"created_by"`
+	Suspended   bool     `dynamodbav:"suspended"`
+	RotatedTo   string   `dynamodbav:"rotated_to"`
+	RotatedFrom string   `dynamodbav:"rotated_from"`
+	settings
 }
 
-// appRow is the sort key of an app's own row.
-const appRow = "app"
+// appSort is the sort key of an app's own row.
+const appSort = "app"
 
-// readKeys reads apps and API keys, and checks that every key has its app, known scopes and the key that granted them.
+// readKeys reads apps and API keys.
 func (c *checker) readKeys(ctx context.Context) error {
-	var rows []keyRow
 	err := each(ctx, c, "KEYS", func(row keyRow) error {
-		if row.ID == appRow && id.IsApp(row.App) {
+		if row.ID == appSort && id.IsApp(row.App) {
 			c.report.Apps++
-			c.apps[id.StoredApp(row.App)] = true
+			c.apps[id.StoredApp(row.App)] = row.settings
 			return nil
 		}
 		c.report.APIKeys++
@@ -124,26 +131,52 @@ func (c *checker) readKeys(ctx context.Context) error {
 			c.problem(Unreadable, "KEYS "+row.App+" "+row.ID, "not a key of the app with a SHA-256")
 			return nil
 		}
-		c.keys[id.Key(row.ID)] = true
-		rows = append(rows, row)
+		c.keys[id.Key(row.ID)] = row
 		return nil
 	})
-	for _, row := range rows {
-		c.checkKey(row)
+	for key := range c.keys { // a key may be read before its app
+		if c.leaves(key.App(), string(key)) {
+			delete(c.keys, key)
+		}
 	}
 	return err
 }
 
-func (c *checker) checkKey(row keyRow) {
-	if !c.apps[id.StoredApp(row.App)] {
-		c.problem(Key, row.ID, "its app has no row")
-	}
-	if row.CreatedBy != "" && !id.IsDeveloper(row.CreatedBy) && !c.keys[id.Key(row.CreatedBy)] {
-		c.problem(Key, row.ID, "the key that made it, %s, is missing", row.CreatedBy)
-	}
-	for _, scope := range row.Scopes {
-		if !slices.Contains(authz.Scopes(), scope) {
-			c.problem(Key, row.ID, "scope %q is unknown", scope)
+// checkKeys checks that every key has its app, known scopes and the key or developer that granted them, is suspended where
+// its app is deleted, and is named by the key that it replaces.
+func (c *checker) checkKeys() {
+	for _, row := range c.keys {
+		app, ok := c.apps[id.StoredApp(row.App)]
+		switch deleted := app.DeletedAt != 0; {
+		case !ok:
+			c.problem(Key, row.ID, "its app has no row")
+		case deleted != row.Suspended:
+			c.problem(Key, row.ID, "suspended: %v, its app deleted: %v", row.Suspended, deleted)
 		}
+		if !c.isMaker(row.CreatedBy) {
+			c.problem(Key, row.ID, "who made it, %s, is missing", row.CreatedBy)
+		}
+		for _, scope := range row.Scopes {
+			if !slices.Contains(authz.Scopes(), scope) {
+				c.problem(Key, row.ID, "scope %q is unknown", scope)
+			}
+		}
+		c.checkRotation(row)
+	}
+}
+
+// isMaker tells whether the ID is of a key or a developer that there is; the first key of an app has none.
+func (c *checker) isMaker(by string) bool {
+	_, key := c.keys[id.Key(by)]
+	_, developer := c.developers[id.Developer(by)]
+	return by == "" || key || developer
+}
+
+func (c *checker) checkRotation(row keyRow) {
+	if to := row.RotatedTo; to != "" && c.keys[id.Key(to)].RotatedFrom != row.ID {
+		c.problem(Key, row.ID, "was rotated to %s, which does not say so", to)
+	}
+	if from := row.RotatedFrom; from != "" && c.keys[id.Key(from)].RotatedTo != row.ID {
+		c.problem(Key, row.ID, "replaces %s, which does not say so", from)
 	}
 }

@@ -26,6 +26,9 @@ func (c *checker) readMembers(ctx context.Context) error {
 			c.problem(Unreadable, "CONVERSATIONS "+row.Key+" "+row.Conversation, "not an app, a user and a conversation")
 			return nil
 		}
+		if c.leaves(who.app, "CONVERSATIONS "+row.Key+" "+row.Conversation) {
+			return nil
+		}
 		c.rows[rowKey{who, id.Conversation(row.Conversation)}] = row
 		return nil
 	})
@@ -94,6 +97,7 @@ func (c *checker) readConnections(ctx context.Context) error {
 	return each(ctx, c, "CONNECTIONS", func(row record) error {
 		who, ok := userKey(row.Key)
 		switch {
+		case ok && c.leaves(who.app, "CONNECTIONS "+row.Key+" "+row.Sort):
 		case ok && row.Sort == "R":
 			c.records[who] = row
 		case ok && strings.HasPrefix(row.Sort, "C#"):

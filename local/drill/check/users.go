@@ -26,6 +26,9 @@ const namePrefix = "name#"
 func (c *checker) readUsers(ctx context.Context) error {
 	return each(ctx, c, "USERS", func(row userRow) error {
 		app, rest, _ := strings.Cut(row.Key, "#")
+		if c.leaves(id.StoredApp(app), "USERS "+row.Key) {
+			return nil
+		}
 		if name, ok := strings.CutPrefix(rest, namePrefix); ok && id.IsApp(app) {
 			c.names[appName{id.StoredApp(app), name}] = row
 			return nil
@@ -47,7 +50,7 @@ const directoryShards = 16
 func (c *checker) checkUsers() {
 	for who, profile := range c.profiles {
 		where := who.app.String() + " " + string(who.user)
-		if !c.apps[who.app] {
+		if _, ok := c.apps[who.app]; !ok {
 			c.problem(Name, where, "its app has no row")
 		}
 		name, err := user.ParseName(profile.Username)
