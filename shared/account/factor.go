@@ -149,7 +149,11 @@ func (s *Service) TurnOffFactor(ctx context.Context, caller authz.Caller, proof 
 	if err := password.Check(proof.Password, false, string(developer.Email)); err != nil {
 		return inField("password", err)
 	}
-	if err := s.Logins.RemoveFactor(ctx, developer.ID); err != nil {
+	err = s.Logins.RemoveFactor(ctx, developer.ID, developer.Version)
+	if errors.Is(err, ErrChanged) { // the password was changed at the same moment, perhaps to a shorter one
+		return fault.Wrap(err, fault.Unavailable)
+	}
+	if err != nil {
 		return err
 	}
 	s.notify(ctx, notice(mail.MFADisabled, developer, visit))

@@ -181,6 +181,37 @@ func TestLastOwner(t *testing.T) {
 	w.ok("leave with another", w.Remove(t.Context(), w.caller(owner), developer.ID, w.visit))
 }
 
+// Whoever was only invited, or has left every account, makes one of their own; a repeated creation finds the first.
+func TestCreateAnotherAccount(t *testing.T) {
+	w := newWorld(t)
+	_, of := w.enter(ann)
+	session := w.member(of, w.login(ann, good), bob, authz.Auditor)
+	w.ok("leave", w.Remove(t.Context(), w.caller(session), w.caller(session).Developer, w.visit))
+	if caller := w.caller(session); caller.Role != "" {
+		t.Fatalf("left, and still %q", caller.Role)
+	}
+	made, err := w.Create(t.Context(), w.caller(session), "Bob's own", "first")
+	w.ok("Create", err)
+	if caller := w.caller(session); caller.Role != authz.Owner || caller.Account != made.ID {
+		t.Errorf("the session stands in %q as %q", caller.Account, caller.Role)
+	}
+	again, err := w.Create(t.Context(), w.caller(session), "Bob's own", "first")
+	w.ok("Create again", err)
+	if again != made {
+		t.Errorf("created again: %+v, want %+v", again, made)
+	}
+	_, err = w.Create(t.Context(), w.caller(session), "Another", "first")
+	w.refused("another under the same key", err, fault.IdempotencyConflict)
+	_, err = w.Create(t.Context(), w.caller(session), "\u202ebad", "")
+	w.refused("a bad name", err, fault.FieldInvalid)
+	for range 49 {
+		_, err = w.Create(t.Context(), w.caller(session), "one more", "")
+		w.ok("Create one more", err)
+	}
+	_, err = w.Create(t.Context(), w.caller(session), "too many", "")
+	w.refused("too many", err, fault.TooMany)
+}
+
 func TestSwitch(t *testing.T) {
 	w := newWorld(t)
 	_, mine := w.signUp(ann)

@@ -15,7 +15,7 @@ var (
 	ErrNotFound = login.ErrNotFound
 	// ErrUsed says that a link, a code or an invitation was used before, or has expired.
 	ErrUsed = errors.New("account: used")
-	// ErrTaken says that another login has the address.
+	// ErrTaken says that another login has the address, or that there is an account of the ID.
 	ErrTaken = errors.New("account: address taken")
 	// ErrChanged says that the record is another than the caller has read.
 	ErrChanged = errors.New("account: changed")
@@ -67,8 +67,9 @@ type Logins interface {
 	// PutFactor turns the second factor on and removes the setup, all or nothing: ErrUsed where the setup is another or
 	// gone, ErrChanged where there is a factor already.
 	PutFactor(ctx context.Context, developer id.Developer, setup Setup, factor Factor) error
-	// RemoveFactor turns it off; there may be none.
-	RemoveFactor(ctx context.Context, developer id.Developer) error
+	// RemoveFactor turns it off if the version of the login is the one given, and counts the version up, so that no
+	// password that is good with a second factor only is set at the same moment; else ErrChanged. There may be no factor.
+	RemoveFactor(ctx context.Context, developer id.Developer, version int64) error
 	// SetRecovery replaces the recovery codes; ErrNotFound without a factor.
 	SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte) error
 	// UseStep accepts a time step, atomically: ErrUsed unless it is later than every one before, ErrNotFound without a factor.
@@ -81,6 +82,9 @@ type Logins interface {
 type Teams interface {
 	// Account returns the account, or ErrNotFound.
 	Account(ctx context.Context, account id.Account) (Account, error)
+	// Create makes an account and its first member, an owner. Where its ID is taken, it returns the standing account and
+	// ErrTaken.
+	Create(ctx context.Context, account Account, owner id.Developer) (standing Account, err error)
 	// Rename gives it another name; ErrNotFound.
 	Rename(ctx context.Context, account id.Account, name string) error
 	// Accounts returns the accounts that the developer is a member of, by ID.

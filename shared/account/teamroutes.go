@@ -86,6 +86,13 @@ type renameInput struct {
 	}
 }
 
+type createAccountInput struct {
+	api.IdempotencyKey
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"64" doc:"The account's name." example:"Example Ltd"`
+	}
+}
+
 type accountOutput struct {
 	Body struct {
 		AccountID id.Account `json:"account_id" doc:"The account."`
@@ -106,6 +113,11 @@ func TeamRoutes(edge *api.API, s *Service, signer cursor.Signer) {
 		return api.Operation{ID: name, Method: method, Path: path, Tag: "Team", Status: http.StatusOK, Summary: summary,
 			Permission: permission, Errors: errors}
 	}
+	create := team("create-account", http.MethodPost, "/accounts", "Create another account", authz.LoginManage,
+		fault.TooMany, fault.IdempotencyConflict)
+	create.Status = http.StatusCreated
+	create.Description = "The developer owns it, and the session stands in it from then on."
+	api.Register(edge, create, s.create)
 	api.Register(edge, team("rename-account", http.MethodPatch, "/account", "Rename the account", authz.AccountManage), s.rename)
 	api.Register(edge, team("switch-account", http.MethodPost, "/account/switch", "Make the session stand in another account",
 		authz.LoginManage, fault.AccountNotFound), s.switchTo)
@@ -126,6 +138,13 @@ func TeamRoutes(edge *api.API, s *Service, signer cursor.Signer) {
 	api.Register(edge, team("list-invitations", http.MethodGet, "/account/invitations", "List the open invitations", authz.AccountRead), s.invitations)
 	api.Register(edge, team("withdraw-invitation", http.MethodDelete, "/account/invitations/{id}", "Withdraw an invitation", authz.MembersManage,
 		fault.InvitationNotFound, fault.RoleTooHigh, fault.StepUpRequired), s.withdraw)
+}
+
+func (s *Service) create(ctx context.Context, caller authz.Caller, in *createAccountInput) (*accountOutput, error) {
+	made, err := s.Create(ctx, caller, in.Body.Name, in.IdempotencyKey.IdempotencyKey)
+	out := &accountOutput{}
+	out.Body.AccountID, out.Body.Name = made.ID, made.Name
+	return out, err
 }
 
 func (s *Service) rename(ctx context.Context, caller authz.Caller, in *renameInput) (*accountOutput, error) {

@@ -13,6 +13,9 @@ import (
 	"github.com/tokenim/tokenim/shared/mail"
 )
 
+// maxAccounts is how many accounts a developer may be a member of and still make another.
+const maxAccounts = 50
+
 // invitationLife is how long an invitation is open.
 const invitationLife = 7 * 24 * time.Hour
 
@@ -38,6 +41,33 @@ func (s *Service) mayGive(caller authz.Caller, roles ...authz.Role) error {
 		}
 	}
 	return nil
+}
+
+// Create makes another account, which the developer owns, and lets the session stand in it. With an idempotency key ("" for
+// none) a repeated creation finds the account of the first; under another name it is fault.IdempotencyConflict.
+func (s *Service) Create(ctx context.Context, caller authz.Caller, name, idempotencyKey string) (Account, error) {
+	if err := checkName(name, "name"); err != nil {
+		return Account{}, err
+	}
+	standing, err := s.Teams.Accounts(ctx, caller.Developer)
+	if err != nil {
+		return Account{}, err
+	}
+	made := Account{ID: s.IDs.Account(), Name: name, CreatedAt: s.Clock.Now()}
+	if idempotencyKey != "" {
+		made.ID = id.DeriveAccount(caller.Developer, idempotencyKey)
+	}
+	if len(standing) >= maxAccounts && !slices.Contains(standing, made.ID) {
+		return Account{}, fault.New(fault.TooMany, maxAccounts)
+	}
+	found, err := s.Teams.Create(ctx, made, caller.Developer)
+	if errors.Is(err, ErrTaken) && (idempotencyKey == "" || found.Name != name) {
+		return Account{}, fault.Wrap(err, fault.IdempotencyConflict)
+	}
+	if err != nil && !errors.Is(err, ErrTaken) {
+		return Account{}, err
+	}
+	return found, ended(s.Sessions.Switch(ctx, caller.Developer, caller.Session, found.ID))
 }
 
 // Invite offers a membership by mail.

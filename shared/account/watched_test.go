@@ -92,8 +92,8 @@ func (w watched) PutFactor(ctx context.Context, developer id.Developer, setup ac
 	return w.put("PutFactor", func() error { return w.Store.PutFactor(ctx, developer, setup, factor) })
 }
 
-func (w watched) RemoveFactor(ctx context.Context, developer id.Developer) error {
-	return w.put("RemoveFactor", func() error { return w.Store.RemoveFactor(ctx, developer) })
+func (w watched) RemoveFactor(ctx context.Context, developer id.Developer, version int64) error {
+	return w.put("RemoveFactor", func() error { return w.Store.RemoveFactor(ctx, developer, version) })
 }
 
 func (w watched) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte) error {

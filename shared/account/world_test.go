@@ -82,7 +82,7 @@ type queue struct {
 	room  *account.Mailroom
 	watch watched
 	mutex sync.Mutex
-	// held keeps jobs until work is called, else each is done at once.
+	// held keeps jobs, which are then never done; else each is done at once.
 	held bool
 	jobs []account.Job
 }
@@ -105,15 +105,6 @@ func (q *queue) Enqueue(ctx context.Context, job account.Job) error {
 		}
 		return q.room.Do(ctx, sent)
 	})
-}
-
-// work does the jobs that are held.
-func (q *queue) work(t testing.TB) {
-	t.Helper()
-	for _, job := range q.jobs {
-		storetest.OK(t, "Do "+string(job.Kind), q.room.Do(t.Context(), job))
-	}
-	q.jobs = nil
 }
 
 func newWorld(t testing.TB) *world {

@@ -143,6 +143,12 @@ func DeriveApp(account Account, seed ...string) App {
 	return App{appPrefix + hash[hashLength-appLength:]}
 }
 
+// DeriveAccount returns the account ID that an idempotent creation by a developer gets: the same for the same seed.
+func DeriveAccount(developer Developer, seed ...string) Account {
+	hash := Hash(append([]string{"account", string(developer)}, seed...)...)
+	return Account(accountPrefix + hash[hashLength-appLength:])
+}
+
 // DeriveUser returns the user ID that an idempotent creation gets: the same for the same seed.
 func DeriveUser(app App, seed ...string) User {
 	return User(userPrefix + Hash(append([]string{"user", app.text}, seed...)...))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/tokenim/tokenim/shared/account"
@@ -66,13 +65,13 @@ func (s *Logins) PutFactor(ctx context.Context, developer id.Developer, setup ac
 }
 
 // RemoveFactor implements account.Logins.
-func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.DevelopersTable, Key: factorKey(developer),
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
-	if err != nil {
-		return table.Classify("turn a second factor off", err)
-	}
-	return nil
+func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer, version int64) error {
+	work := &transaction{db: s.DB, doing: "turn a second factor off"}
+	work.update(table.Update{Table: s.DevelopersTable, Key: developerKey(developer), Set: "SET #version = :next",
+		If: "#version = :version", Names: map[string]string{"#version": "version"},
+		Values: table.Item{":version": table.N(version), ":next": table.N(version + 1)}}, account.ErrChanged)
+	work.remove(table.Update{Table: s.DevelopersTable, Key: factorKey(developer)}, nil)
+	return work.run(ctx)
 }
 
 // SetRecovery implements account.Logins.

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/shared/account"
-	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -120,9 +119,7 @@ func (s *Logins) Activate(ctx context.Context, link [32]byte, developer account.
 	work.takeLink(s.DevelopersTable, link, s.Clock)
 	work.addDeveloper(s.DevelopersTable, developer)
 	work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(pendingKey(developer.Email), onlySort)}, nil)
-	work.put(s.AccountsTable, accountRow{ID: string(made.ID), Sort: accountSort, Name: made.Name, CreatedAt: millis(made.CreatedAt),
-		Members: 1, Owners: 1}, absent, nil)
-	work.addMember(s.AccountsTable, account.Member{Account: made.ID, Developer: developer.ID, Role: authz.Owner, Since: made.CreatedAt})
+	work.addAccount(s.AccountsTable, made, developer.ID, nil)
 	return work.run(ctx)
 }
 

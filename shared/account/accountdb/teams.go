@@ -118,6 +118,25 @@ func (t *transaction) addMember(tableName string, member account.Member) {
 	t.put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account)}, "", nil)
 }
 
+// Create implements account.Teams.
+func (s *Teams) Create(ctx context.Context, made account.Account, owner id.Developer) (account.Account, error) {
+	work := &transaction{db: s.DB, doing: "create an account"}
+	work.addAccount(s.AccountsTable, made, owner, account.ErrTaken)
+	err := work.run(ctx)
+	if errors.Is(err, account.ErrTaken) {
+		standing, failed := s.Account(ctx, made.ID)
+		return standing, errors.Join(err, failed)
+	}
+	return made, err
+}
+
+// addAccount makes an account with its first member, an owner; taken is what a standing account of the ID means.
+func (t *transaction) addAccount(tableName string, made account.Account, owner id.Developer, taken error) {
+	t.put(tableName, accountRow{ID: string(made.ID), Sort: accountSort, Name: made.Name, CreatedAt: millis(made.CreatedAt),
+		Members: 1, Owners: 1}, absent, taken)
+	t.addMember(tableName, account.Member{Account: made.ID, Developer: owner, Role: authz.Owner, Since: made.CreatedAt})
+}
+
 // Join implements account.Teams.
 func (s *Teams) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer) error {
 	work := &transaction{db: s.DB, doing: "join an account"}

@@ -113,11 +113,15 @@ func (s *Store) Activate(_ context.Context, link [32]byte, developer account.Dev
 	delete(s.links, link)
 	delete(s.pending, developer.Email)
 	s.addDeveloper(developer)
+	s.addAccount(made, developer.ID)
+	return nil
+}
+
+func (s *Store) addAccount(made account.Account, owner id.Developer) {
 	made.CreatedAt = millis(made.CreatedAt)
 	s.accounts[made.ID] = made
-	s.members[memberPlace{made.ID, developer.ID}] = account.Member{Account: made.ID, Developer: developer.ID,
+	s.members[memberPlace{made.ID, owner}] = account.Member{Account: made.ID, Developer: owner,
 		Role: authz.Owner, Since: made.CreatedAt}
-	return nil
 }
 
 func (s *Store) addDeveloper(developer account.Developer) {
@@ -216,8 +220,14 @@ func (s *Store) PutFactor(_ context.Context, developer id.Developer, setup accou
 }
 
 // RemoveFactor implements account.Logins.
-func (s *Store) RemoveFactor(_ context.Context, developer id.Developer) error {
+func (s *Store) RemoveFactor(_ context.Context, developer id.Developer, version int64) error {
 	defer s.lock()()
+	now, ok := s.developers[developer]
+	if !ok || now.Version != version {
+		return account.ErrChanged
+	}
+	now.Version++
+	s.developers[developer] = now
 	delete(s.factors, developer)
 	return nil
 }

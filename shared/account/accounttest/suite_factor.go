@@ -113,15 +113,19 @@ func runPutFactorRace(t *testing.T, s Suite) {
 
 func runRemoveFactor(t *testing.T, s Suite) {
 	ann, _ := s.developer(t)
-	storetest.OK(t, "RemoveFactor of none", s.Logins.RemoveFactor(t.Context(), ann.ID))
+	storetest.OK(t, "RemoveFactor of none", s.Logins.RemoveFactor(t.Context(), ann.ID, ann.Version))
 	for range 2 {
-		s.turnOn(t, ann.ID)
-		storetest.OK(t, "RemoveFactor", s.Logins.RemoveFactor(t.Context(), ann.ID))
-		_, factor, err := s.Logins.Developer(t.Context(), ann.ID)
-		if err != nil || factor != nil {
-			t.Fatalf("after RemoveFactor it is %+v, %v", factor, err)
+		ann.Version++
+		factor := s.turnOn(t, ann.ID)
+		storetest.Refused(t, "RemoveFactor of a login that has changed", s.Logins.RemoveFactor(t.Context(), ann.ID, ann.Version-1), account.ErrChanged)
+		s.wantFactor(t, ann.ID, factor)
+		storetest.OK(t, "RemoveFactor", s.Logins.RemoveFactor(t.Context(), ann.ID, ann.Version))
+		_, left, err := s.Logins.Developer(t.Context(), ann.ID)
+		if err != nil || left != nil {
+			t.Fatalf("after RemoveFactor it is %+v, %v", left, err)
 		}
 	}
+	ann.Version++
 	s.wantDeveloper(t, ann)
 }
 

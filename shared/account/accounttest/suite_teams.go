@@ -15,6 +15,7 @@ import (
 
 var teamTests = map[string]func(*testing.T, Suite){
 	"no account is ErrNotFound":              runNoAccount,
+	"Create makes an account once":           runCreate,
 	"Rename changes the name":                runRename,
 	"Members pages by ID":                    runMembers,
 	"Accounts is by ID":                      runAccounts,
@@ -49,6 +50,29 @@ func runNoAccount(t *testing.T, s Suite) {
 	nobody := account.Member{Account: of, Developer: developer, Role: authz.Admin}
 	storetest.Refused(t, "SetRole", s.Teams.SetRole(t.Context(), nobody, authz.Auditor), account.ErrChanged)
 	storetest.Refused(t, "Leave", s.Teams.Leave(t.Context(), nobody), account.ErrChanged)
+}
+
+func runCreate(t *testing.T, s Suite) {
+	ann, first := s.developer(t)
+	made := account.Account{ID: id.Source{}.Account(), Name: "Second", CreatedAt: s.Clock.Now()}
+	storetest.OneWins(t, storetest.Racers, account.ErrTaken, func(i int) error {
+		standing, err := s.Teams.Create(t.Context(), made, ann.ID)
+		if standing != made {
+			t.Errorf("Create = %+v, want %+v", standing, made)
+		}
+		return err
+	})
+	got, err := s.Teams.Account(t.Context(), made.ID)
+	storetest.OK(t, "Account", err)
+	same(t, "Account", got, made)
+	owner, err := s.Teams.Member(t.Context(), made.ID, ann.ID)
+	storetest.OK(t, "Member", err)
+	same(t, "Member", owner, account.Member{Account: made.ID, Developer: ann.ID, Role: authz.Owner, Since: made.CreatedAt})
+	storetest.Refused(t, "the last owner leaves", s.Teams.Leave(t.Context(), owner), account.ErrLastOwner)
+	accounts, err := s.Teams.Accounts(t.Context(), ann.ID)
+	if err != nil || len(accounts) != 2 || !slices.Contains(accounts, made.ID) || !slices.Contains(accounts, first.ID) {
+		t.Errorf("Accounts = %v, %v", accounts, err)
+	}
 }
 
 func runRename(t *testing.T, s Suite) {

@@ -73,6 +73,16 @@ func (s *Store) team(of id.Account, match func(account.Member) bool) (all []acco
 	return all
 }
 
+// Create implements account.Teams.
+func (s *Store) Create(_ context.Context, made account.Account, owner id.Developer) (account.Account, error) {
+	defer s.lock()()
+	if standing, taken := s.accounts[made.ID]; taken {
+		return standing, account.ErrTaken
+	}
+	s.addAccount(made, owner)
+	return made, nil
+}
+
 // Join implements account.Teams.
 func (s *Store) Join(_ context.Context, link account.Link, member account.Member, made *account.Developer) error {
 	defer s.lock()()
