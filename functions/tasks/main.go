@@ -22,7 +22,7 @@ import (
 )
 
 func main() {
-	db, now := wire.Background(), clock.System{}
+	db, now := wire.Background(), &task.Ahead{Clock: clock.System{}}
 	keys := &apikeydb.Store{DB: db, Table: table.Name("KEYS")}
 	apps := &appdb.Store{DB: db, Table: keys.Table, Accounts: table.Name("ACCOUNTS")}
 	tell := &notice.Notices{Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Apps: apps, Clock: now}
@@ -36,5 +36,5 @@ func main() {
 		task.AppSuspend: service.SuspendTask, task.AppNotice: service.NoticeTask, task.AppErase: eraser.Task,
 		task.KeyExpiring: ofKey(warnings.Expiring), task.KeyRotated: ofKey(warnings.Rotated),
 	}}
-	wire.Start(func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, runner.Run(ctx, now.Now()) })
+	wire.Start(now.Handler(runner.Run))
 }

@@ -115,10 +115,10 @@ func TestCookieOfTheOtherName(t *testing.T) {
 		host, name string
 		want       fault.Code
 	}{
-		{"api.example.com", "__Host-tokenim", ""}, {"api.example.com", "tokenim", fault.APIKeyMissing},
-		{"localhost:8080", "tokenim", ""}, {"localhost:8080", "__Host-tokenim", fault.APIKeyMissing},
-		{"127.0.0.1:8080", "tokenim", ""}, {"[::1]:8080", "tokenim", ""}, {"evil.example:8080", "tokenim", fault.APIKeyMissing},
-		{"api.example.com", "__host-tokenim", fault.APIKeyMissing},
+		{"api.example.com", "__Host-tokenim", ""}, {"api.example.com", "tokenim", fault.SessionNeeded},
+		{"localhost:8080", "tokenim", ""}, {"localhost:8080", "__Host-tokenim", fault.SessionNeeded},
+		{"127.0.0.1:8080", "tokenim", ""}, {"[::1]:8080", "tokenim", ""}, {"evil.example:8080", "tokenim", fault.SessionNeeded},
+		{"api.example.com", "__host-tokenim", fault.SessionNeeded},
 	} {
 		got := w.call("GET", "/account", "", "Host: "+test.host, "Sec-Fetch-Site: same-origin", "X-Tokenim-Console: 1",
 			"Cookie: "+test.name+"="+cookie.Value)

@@ -78,6 +78,9 @@ func newRequest(r *http.Request) (*request, *http.Request) {
 	default:
 		seen.members, seen.malformed = strictjson.Object(body)
 	}
+	if fault.Is(seen.malformed, fault.BodyMissing) {
+		body = nil // blank is none, where a body may be left out
+	}
 	seen.body = body
 	return seen, r.WithContext(context.WithValue(r.Context(), requestKey{}, seen))
 }

@@ -24,6 +24,7 @@ const (
 	ExpiryExceedsKey   Code = "expiry_exceeds_key"
 	OriginNotAllowed   Code = "origin_not_allowed"
 	SourceNotAllowed   Code = "source_not_allowed"
+	APIKeyNeeded       Code = "api_key_needed"
 	SessionNeeded      Code = "session_needed"
 	SessionInvalid     Code = "session_invalid"
 	SessionExpired     Code = "session_expired"
@@ -207,6 +208,10 @@ var catalogue = map[Code]Entry{
 		Title:  Text{"Address not allowed", "来源地址不被允许"},
 		Detail: Text{"The API key may not be used from the address that this request came from.", "该 API 密钥不允许从此请求的来源地址使用。"},
 		Hint:   Text{"Use it from one of its allowed_cidrs, or rotate it with others.", "请从其 allowed_cidrs 内的地址使用，或在轮换时更改该列表。"}},
+	APIKeyNeeded: {Status: 403,
+		Title:  Text{"An API key is needed", "需要 API 密钥"},
+		Detail: Text{"A user token carries the API key that minted it, and a developer's session has none.", "用户令牌带有签发它的 API 密钥，而开发者会话没有密钥。"},
+		Hint:   Text{"Mint the token with an API key that has tokens:manage.", "请使用具有 tokens:manage 权限的 API 密钥签发令牌。"}},
 	SessionNeeded: {Status: 401, Hint: hintLogin,
 		Title:  Text{"A developer's session is needed", "需要开发者会话"},
 		Detail: Text{"API keys and user tokens do not work here: this is for developers who are logged in.", "此处不接受 API 密钥和用户令牌，仅供已登录的开发者使用。"}},

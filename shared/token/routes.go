@@ -61,7 +61,8 @@ func Routes(edge *api.API, service *Service) {
 	api.Register(edge, api.Operation{
 		ID: "mint-token", Method: http.MethodPost, Path: "/users/{id}/tokens", Tag: "Tokens", Status: http.StatusCreated,
 		Summary: "Mint a user token", Permission: authz.TokensManage, Actor: api.ActorInPath("id"),
-		Errors: []fault.Code{fault.UserNotFound},
+		Description: "Only an API key mints tokens: a token works as long as the key that minted it.",
+		Errors:      []fault.Code{fault.UserNotFound, fault.APIKeyNeeded},
 	}, service.mint)
 	api.Register(edge, api.Operation{
 		ID: "revoke-tokens", Method: http.MethodDelete, Path: "/users/{id}/tokens", Tag: "Tokens", Status: http.StatusNoContent,
@@ -77,6 +78,9 @@ func Routes(edge *api.API, service *Service) {
 }
 
 func (s *Service) mint(ctx context.Context, caller authz.Caller, in *mintInput) (*mintOutput, error) {
+	if caller.Key == "" { // a developer with a session: the token could not be revoked with its key
+		return nil, fault.New(fault.APIKeyNeeded)
+	}
 	asked := mintBody{}
 	if in.Body != nil {
 		asked = *in.Body

@@ -14,10 +14,13 @@ import (
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
-// operation is a POST route with a body that it would take.
+// operation is a route with a body that it would take.
 type operation struct {
-	path  string
-	valid object
+	path string
+	// method is POST where it is "", by the app's key where there is none.
+	method string
+	by     *client.Installation
+	valid  object
 	// optional says that the body may be left out.
 	optional bool
 	// wrong has, by member, values of the wrong type.
@@ -26,6 +29,19 @@ type operation struct {
 	required []string
 	// state describes what the operation could have changed.
 	state func() string
+}
+
+// do sends the operation a body.
+func (o operation) do(t *testing.T, body any, header map[string]string) client.Answer {
+	t.Helper()
+	by, method := app, http.MethodPost
+	if o.by != nil {
+		by = *o.by
+	}
+	if o.method != "" {
+		method = o.method
+	}
+	return do(t, by, client.Request{Method: method, Path: o.path, Body: body, Header: header})
 }
 
 var notText, notNumber = []any{7, true, object{}, []any{"x"}}, []any{"1", 1.5, true, object{}, []any{1}}
@@ -160,21 +176,21 @@ func spoiled(o operation) []badBody {
 
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
-	for _, o := range operations(t) {
-		t.Run(o.path[:min(len(o.path), 24)], func(t *testing.T) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t)) {
+		t.Run(o.method+o.path[:min(len(o.path), 24)], func(t *testing.T) {
 			before := ""
 			if o.state != nil {
 				before = o.state()
 			}
 			if !o.optional {
-				wantBadBody(t, o.path, badBody{"no body", "", 400, "body_missing", ""})
-				wantBadBody(t, o.path, badBody{"a blank body", " \n", 400, "body_missing", ""})
+				wantBadBody(t, o, badBody{"no body", "", 400, "body_missing", ""})
+				wantBadBody(t, o, badBody{"a blank body", " \n", 400, "body_missing", ""})
 			}
 			for _, bad := range slices.Concat(malformed(o.valid), spoiled(o)) {
 				if onMinistack && !utf8.ValidString(bad.body) { // it replaces such bytes
 					continue
 				}
-				wantBadBody(t, o.path, bad)
+				wantBadBody(t, o, bad)
 			}
 			if o.state != nil && o.state() != before {
 				t.Errorf("something was done: %s\nbefore: %s", o.state(), before)
@@ -183,13 +199,18 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// wantBadBody sends the body twice, once with a wish for Chinese.
-func wantBadBody(t *testing.T, path string, bad badBody) {
+// wantBadBody sends the body, to an app's route twice, the second time with a wish for Chinese.
+func wantBadBody(t *testing.T, o operation, bad badBody) {
 	t.Helper()
-	request := client.Request{Method: http.MethodPost, Path: path, Body: bad.body}
-	english := do(t, app, request)
-	request.Header = map[string]string{"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
-	chinese := do(t, app, request)
+	english := o.do(t, bad.body, nil)
+	if o.by != nil { // the form of a body is judged in one place for all routes, and so are languages
+		problem := wantRefusal(t, english, bad.status, bad.code)
+		if bad.field != "" {
+			wantField(t, problem, bad.field, bad.code)
+		}
+		return
+	}
+	chinese := o.do(t, bad.body, map[string]string{"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"})
 	for _, answer := range []client.Answer{english, chinese} {
 		if answer.Status != bad.status || answer.Text("code") != bad.code {
 			t.Errorf("%s: %d %s wanted, not %s", bad.name, bad.status, bad.code, answer)
@@ -218,9 +239,9 @@ func TestLanguages(t *testing.T) {
 
 func TestMissingFields(t *testing.T) {
 	t.Parallel()
-	for _, o := range operations(t) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t)) {
 		for _, member := range o.required {
-			answer := post(t, app, o.path, with(o.valid, object{member: nil}))
+			answer := o.do(t, with(o.valid, object{member: nil}), nil)
 			wantField(t, wantRefusal(t, answer, 422, "field_missing"), member, "field_missing")
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // scopes are what a key can be allowed.
-var scopes = []string{"keys:manage", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark"}
+var scopes = []string{"keys:read", "keys:manage", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark"}
 
 // newKey makes a key with the scopes.
 func newKey(t *testing.T, more object, scopes ...string) (client.Key, client.Installation) {
@@ -78,8 +78,10 @@ type probe struct {
 
 func probes(user person, conversation string) []probe {
 	return []probe{
-		{client.Request{Path: "/keys?limit=1"}, "keys:manage"},
+		{client.Request{Path: "/keys?limit=1"}, "keys:read"},
+		{client.Request{Path: "/keys/key_unknown"}, "keys:read"},
 		{client.Request{Path: "/keys", Body: object{"name": "x", "scopes": []string{"keys:manage"}}}, "keys:manage"},
+		{client.Request{Path: "/keys/key_unknown/rotate", Body: object{}}, "keys:manage"},
 		{client.Request{Method: http.MethodDelete, Path: "/keys/key_unknown"}, "keys:manage"},
 		{client.Request{Path: "/register", Body: object{"username": unique("probe")}}, "users:register"},
 		{client.Request{Path: "/users?limit=1"}, "users:list"},

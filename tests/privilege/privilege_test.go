@@ -17,11 +17,22 @@ import (
 	"github.com/tokenim/tokenim/local/template"
 )
 
-// rare are granted actions that a run of the suite need not see, each with the reason.
+// lateSocket is why a function that cuts sockets a second time may find none.
+const lateSocket = "only a socket that opened while its key was being refused is left to it"
+
+// rare are granted actions that a run of the suite need not see, of every function or of the one that is named, each with
+// the reason.
 var rare = map[string]string{
-	"dynamodb:UpdateItem data-keys-table": "one seal in 4,096 is counted",
-	"dynamodb:PutItem data-keys-table":    "whichever function is first makes an app's data key",
-	"dynamodb:Query data-keys-table":      "a function that has no need to seal in the run does not ask for the current key",
+	"dynamodb:UpdateItem accounts-table": "a session's use is written down when it is five minutes old",
+	"dynamodb:UpdateItem keys-table":     "a key's use is written down once an hour, by the function that it comes to first",
+
+	"RevocationsFunction dynamodb:UpdateItem connections-table": lateSocket,
+	"RevocationsFunction dynamodb:DeleteItem connections-table": lateSocket,
+	"TasksFunction dynamodb:UpdateItem connections-table":       lateSocket,
+	"TasksFunction dynamodb:DeleteItem connections-table":       lateSocket,
+	"dynamodb:UpdateItem data-keys-table":                       "one seal in 4,096 is counted",
+	"dynamodb:PutItem data-keys-table":                          "whichever function is first makes an app's data key",
+	"dynamodb:Query data-keys-table":                            "a function that has no need to seal in the run does not ask for the current key",
 }
 
 func TestRolesGrantWhatIsUsedAndNothingElse(t *testing.T) {
@@ -38,11 +49,17 @@ func TestRolesGrantWhatIsUsedAndNothingElse(t *testing.T) {
 			}
 		}
 		for _, action := range granted {
-			if _, excused := rare[action]; !excused && !slices.Contains(used, action) {
+			if !excused(function.Name, action) && !slices.Contains(used, action) {
 				t.Errorf("%s is granted %s and did not use it", function.Name, action)
 			}
 		}
 	}
+}
+
+func excused(function, action string) bool {
+	_, everywhere := rare[action]
+	_, here := rare[function+" "+action]
+	return everywhere || here
 }
 
 // read returns what the runner has counted.

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,6 +26,10 @@ type Installation struct {
 	HTTP, WebSocket string
 	// APIKey is the credential of requests that name none.
 	APIKey string
+	// source is the address that requests come from, "" for whichever the system takes.
+	source string
+	// app is what X-App-Id names, "" for none.
+	app string
 }
 
 // FromEnvironment reads TOKENIM_URL, TOKENIM_WS and TOKENIM_API_KEY; the error names what is missing.
@@ -49,6 +55,19 @@ func (i Installation) With(credential string) Installation {
 	return i
 }
 
+// From returns the same installation as seen from another address of this machine, such as one of 127.0.0.0/8. It has
+// connections of its own.
+func (i Installation) From(source string) Installation {
+	i.source = source
+	return i
+}
+
+// In returns the same installation with an app chosen for every request, as a developer's session needs it.
+func (i Installation) In(app string) Installation {
+	i.app = app
+	return i
+}
+
 // Request is an HTTP request.
 type Request struct {
 	// Method is GET where it is empty and there is no body, POST where there is one.
@@ -69,12 +88,23 @@ type Answer struct {
 	Body   []byte
 }
 
-// connections is shared, so that a test with many clients does not run out of ports.
-var connections = &http.Client{Timeout: requestLimit, Transport: transport()}
+// connections are shared by all that comes from one address, so that a test with many clients does not run out of ports.
+var connections sync.Map // source → *http.Client
 
-func transport() *http.Transport {
+func connectionsFrom(source string) *http.Client {
+	if known, found := connections.Load(source); found {
+		return known.(*http.Client)
+	}
+	made, _ := connections.LoadOrStore(source, &http.Client{Timeout: requestLimit, Transport: transport(source)})
+	return made.(*http.Client)
+}
+
+func transport(source string) *http.Transport {
 	shared := http.DefaultTransport.(*http.Transport).Clone()
 	shared.Proxy, shared.MaxIdleConns, shared.MaxIdleConnsPerHost = nil, 0, 256
+	if source != "" {
+		shared.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}).DialContext
+	}
 	return shared
 }
 
@@ -101,13 +131,16 @@ func (i Installation) Do(ctx context.Context, r Request) (Answer, error) {
 	if i.APIKey != "" {
 		request.Header.Set("Authorization", "Bearer "+i.APIKey)
 	}
+	if i.app != "" {
+		request.Header.Set("X-App-Id", i.app)
+	}
 	for name, value := range r.Header {
 		request.Header.Set(name, value)
 	}
-	return do(request)
+	return do(connectionsFrom(i.source), request)
 }
 
-func do(request *http.Request) (Answer, error) {
+func do(connections *http.Client, request *http.Request) (Answer, error) {
 	response, err := connections.Do(request)
 	if err != nil {
 		return Answer{}, err

@@ -53,7 +53,7 @@ func (i Installation) Dial(ctx context.Context, o DialOptions) (socket *Socket, 
 		header.Set(name, value)
 	}
 	conn, response, err := websocket.Dial(ctx, i.WebSocket+o.Query, &websocket.DialOptions{
-		HTTPHeader: header, Subprotocols: o.Protocols, HTTPClient: withoutLimit()})
+		HTTPHeader: header, Subprotocols: o.Protocols, HTTPClient: i.withoutLimit()})
 	if response != nil {
 		status = response.StatusCode
 	}
@@ -68,7 +68,9 @@ func (i Installation) Dial(ctx context.Context, o DialOptions) (socket *Socket, 
 }
 
 // withoutLimit has no time limit: one would end the socket, not the handshake.
-func withoutLimit() *http.Client { return &http.Client{Transport: connections.Transport} }
+func (i Installation) withoutLimit() *http.Client {
+	return &http.Client{Transport: connectionsFrom(i.source).Transport}
+}
 
 // Protocol is the subprotocol that the server chose.
 func (s *Socket) Protocol() string { return s.protocol }

@@ -37,13 +37,20 @@ type Profile struct {
 
 // Key is the record of an API key; APIKey is in the answer that creates it only.
 type Key struct {
-	KeyID     string   `json:"key_id"`
-	APIKey    string   `json:"api_key"`
-	Name      string   `json:"name"`
-	Scopes    []string `json:"scopes"`
-	CreatedBy string   `json:"created_by"`
-	ExpiresAt string   `json:"expires_at"`
-	RevokedAt string   `json:"revoked_at"`
+	KeyID        string   `json:"key_id"`
+	APIKey       string   `json:"api_key"`
+	Name         string   `json:"name"`
+	Scopes       []string `json:"scopes"`
+	AllowedCIDRs []string `json:"allowed_cidrs"`
+	CreatedAt    string   `json:"created_at"`
+	CreatedBy    string   `json:"created_by"`
+	ExpiresAt    string   `json:"expires_at"`
+	RevokedAt    string   `json:"revoked_at"`
+	RotatedAt    string   `json:"rotated_at"`
+	RotatedTo    string   `json:"rotated_to"`
+	RotatedFrom  string   `json:"rotated_from"`
+	LastUsedAt   string   `json:"last_used_at"`
+	LastUsedFrom string   `json:"last_used_from"`
 }
 
 // Page is a page of a list.

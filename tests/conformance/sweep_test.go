@@ -1,0 +1,280 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tokenim/tokenim/tests/conformance/client"
+)
+
+// belongings are what an app has, and its account, by every ID that the API gives them.
+type belongings struct {
+	owner               developer
+	app                 string
+	key                 client.Key
+	by, token           client.Installation // the app's key, and ann's
+	ann, bob            person
+	conversation        string
+	device              string // ann's
+	session, invitation string // the owner's, the account's
+}
+
+// settle fills an app: two users who have talked, a key, a token.
+func settle(t *testing.T, owner developer, app string) belongings {
+	t.Helper()
+	has := belongings{owner: owner, app: app, device: "phone"}
+	has.key, has.by = keyOf(t, owner, app, nil, scopes...)
+	has.ann, has.bob = registerBy(t, has.by, "ann"), registerBy(t, has.by, "bob")
+	sent := post(t, has.by, "/send", object{"from": has.ann.ID, "to": has.bob.ID, "message": "ours alone"})
+	wantStatus(t, sent, http.StatusOK)
+	has.conversation = sent.Text("conversation_id")
+	has.token = as(t, has.by, has.ann, object{"device": has.device})
+	return has
+}
+
+// row is what a route is asked for with IDs of another app or account. It has no requests where the route takes no ID.
+type row struct {
+	requests []client.Request
+	// code is the route's own word for not found.
+	code string
+	// developers says that the route is for sessions only, apps that it is not for user tokens.
+	developers, apps bool
+}
+
+// sweep is what is asked of every route: theirs is what must not be found, ours what the caller has.
+func sweep(theirs, ours belongings) map[string]row {
+	user, conversation, key, member := theirs.ann.ID, theirs.conversation, theirs.key.KeyID, theirs.owner.id
+	to := func(path string, body any) client.Request {
+		return client.Request{Method: http.MethodPost, Path: path, Body: body}
+	}
+	from := func(path string) client.Request { return client.Request{Path: path} }
+	del := func(path string) client.Request { return client.Request{Method: http.MethodDelete, Path: path} }
+	change := func(path string, body any) client.Request {
+		return client.Request{Method: http.MethodPatch, Path: path, Body: body}
+	}
+	list := func(requests ...client.Request) []client.Request { return requests }
+	rows := map[string]row{
+		"GET /users/{id}":               {list(from("/users/"+user), from("/users/"+theirs.bob.ID)), "user_not_found", false, false},
+		"GET /users/{id}/conversations": {list(from("/users/" + user + "/conversations")), "user_not_found", false, false},
+		"GET /users/{id}/messages":      {list(from("/users/" + user + "/messages")), "user_not_found", false, false},
+		"POST /users/{id}/tokens":       {list(to("/users/"+user+"/tokens", object{"device": theirs.device})), "user_not_found", false, false},
+		"DELETE /users/{id}/tokens":     {list(del("/users/" + user + "/tokens")), "user_not_found", false, false},
+		"GET /conversations/{id}/messages": {list(from("/conversations/"+conversation+"/messages"), from("/conversations/"+conversation+"/messages?limit=1&order=desc")),
+			"conversation_not_found", false, false},
+		"POST /send": {list(to("/send", object{"from": user, "to": theirs.bob.ID, "message": "x"}), to("/send", object{"from": user, "to": ours.ann.ID, "message": "x"}),
+			to("/send", object{"from": ours.ann.ID, "to": user, "message": "x"}), to("/send", object{"from": ours.ann.ID, "to": theirs.ann.Name, "message": "x"}),
+			to("/send", object{"from": theirs.ann.Name, "to": ours.ann.ID, "message": "x"})), "user_not_found", false, false},
+		"GET /keys/{id}":                   {list(from("/keys/" + key)), "key_not_found", false, true},
+		"DELETE /keys/{id}":                {list(del("/keys/" + key)), "key_not_found", false, true},
+		"POST /keys/{id}/rotate":           {list(to("/keys/"+key+"/rotate", object{"overlap_seconds": 0})), "key_not_found", false, true},
+		"GET /apps/{id}":                   {list(from("/apps/" + theirs.app)), "app_not_found", true, false},
+		"PATCH /apps/{id}":                 {list(change("/apps/"+theirs.app, object{"name": "taken over"})), "app_not_found", true, false},
+		"DELETE /apps/{id}":                {list(del("/apps/" + theirs.app)), "app_not_found", true, false},
+		"POST /apps/{id}/restore":          {list(to("/apps/"+theirs.app+"/restore", nil)), "app_not_found", true, false},
+		"PATCH /account/members/{id}":      {list(change("/account/members/"+member, object{"role": "auditor"})), "member_not_found", true, false},
+		"DELETE /account/members/{id}":     {list(del("/account/members/" + member)), "member_not_found", true, false},
+		"DELETE /account/invitations/{id}": {list(del("/account/invitations/" + theirs.invitation)), "invitation_not_found", true, false},
+		"DELETE /sessions/{id}":            {list(del("/sessions/" + theirs.session)), "session_not_found", true, false},
+		"POST /account/switch":             {list(to("/account/switch", object{"account_id": theirs.owner.account})), "account_not_found", true, false},
+		"GET /users":                       {}, "POST /register": {}, "GET /keys": {}, "POST /keys": {}, "POST /tickets": {}, "GET /apps": {}, "POST /apps": {}, "POST /accounts": {},
+		"GET /account": {}, "PATCH /account": {}, "GET /account/members": {}, "GET /account/invitations": {}, "POST /account/invitations": {}, "GET /sessions": {},
+		"DELETE /sessions": {}, "POST /session/confirm": {}, "POST /logout": {}, "POST /login": {}, "POST /login/unlock": {}, "POST /signup": {}, "POST /signup/resend": {},
+		"POST /signup/confirm": {}, "POST /password/forgot": {}, "POST /password/reset": {}, "POST /account/password": {}, "POST /account/email": {},
+		"POST /account/email/confirm": {}, "POST /invitations/accept": {}, "POST /account/mfa": {}, "POST /account/mfa/confirm": {},
+		"POST /account/mfa/recovery-codes": {}, "POST /account/mfa/off": {},
+	}
+	for _, which := range []string{"ack", "read"} {
+		path := "/users/{id}/conversations/{conversation}/" + which
+		fill := func(user, conversation string) client.Request {
+			return to(strings.NewReplacer("{id}", user, "{conversation}", conversation).Replace(path), object{"seq": 1})
+		}
+		rows["POST "+path] = row{list(fill(user, conversation), fill(user, ours.conversation)), "user_not_found", false, false}
+		rows["POST "+path+" of one's own"] = row{list(fill(ours.ann.ID, conversation)), "conversation_not_found", false, false}
+	}
+	return rows
+}
+
+// published are the operations of the API's description.
+func published(t *testing.T) []string {
+	t.Helper()
+	var description struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := get(t, app.With(""), "/openapi.json").Into(&description); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for path, operations := range description.Paths {
+		for method := range operations {
+			all = append(all, strings.ToUpper(method)+" "+path)
+		}
+	}
+	return all
+}
+
+// TestNothingOfOthersIsFound tries every ID of an app with the credentials of another app of the same account and of another
+// account, on every route and every action: it is never found, and nothing happens to it.
+func TestNothingOfOthersIsFound(t *testing.T) {
+	t.Parallel()
+	all := sharedTeam(t)
+	theirs, sister, stranger := settle(t, all.owner, newApp(t, all.owner)), settle(t, all.owner, newApp(t, all.owner)), settle(t, all.outsider, newApp(t, all.outsider))
+	theirs.session = sessionsOf(t, all.owner.session)[0].SessionID
+	invited := post(t, all.owner.session, "/account/invitations", object{"email": address("invited"), "role": "auditor"})
+	wantStatus(t, invited, http.StatusCreated)
+	theirs.invitation = invited.Text("invitation_id")
+	known := slices.Collect(maps.Keys(sweep(theirs, sister)))
+	for _, operation := range published(t) {
+		if !slices.Contains(known, operation) {
+			t.Errorf("%s has no row in the sweep", operation)
+		}
+	}
+	phone := dial(t, theirs.token, client.DialOptions{})
+	awaitResume(t, phone)
+	before := holdings(t, theirs)
+	for name, ours := range map[string]belongings{"another app's": sister, "another account's": stranger} {
+		for operation, row := range sweep(theirs, ours) {
+			wantNotFound(t, operation+" by "+name, row, ours, ours.owner.account == theirs.owner.account)
+		}
+		wantNoAction(t, name, theirs, ours)
+	}
+	for operation, row := range sweep(theirs, stranger) { // another account's session does not get into the app either
+		for _, request := range row.requests {
+			if answer := do(t, stranger.owner.in(theirs.app), request); answer.Text("code") != "app_not_found" {
+				t.Errorf("%s in another account's app: %s", operation, answer)
+			}
+		}
+	}
+	if after := holdings(t, theirs); after != before {
+		t.Errorf("something has changed:\n%s\n%s", before, after)
+	}
+	ask(t, phone, object{"action": "ping"})
+}
+
+// wantNotFound asks with a session, a key and a user token. What a session of the same account may see of its account is no
+// other's.
+func wantNotFound(t *testing.T, what string, row row, ours belongings, sameAccount bool) {
+	t.Helper()
+	for _, request := range row.requests {
+		want := map[string]string{"session": row.code, "key": row.code, "token": row.code}
+		if row.developers {
+			want["key"], want["token"] = "session_needed", "session_needed"
+		}
+		if row.apps {
+			want["token"] = "permission_denied"
+		}
+		if row.developers && sameAccount {
+			delete(want, "session")
+		}
+		by := map[string]client.Installation{"session": ours.owner.in(ours.app), "key": ours.by, "token": ours.token}
+		for credential, code := range want {
+			if answer := do(t, by[credential], request); answer.Text("code") != code || answer.Status < 400 {
+				t.Errorf("%s %s, %s %v: %s wanted, not %s", what, credential, request.Path, request.Body, code, answer)
+			}
+		}
+	}
+}
+
+// wantNoAction tries every action of the socket.
+func wantNoAction(t *testing.T, name string, theirs, ours belongings) {
+	t.Helper()
+	socket := dial(t, as(t, ours.by, ours.ann, object{"device": theirs.device}), client.DialOptions{})
+	awaitResume(t, socket)
+	mark := object{"conversation_id": theirs.conversation, "seq": 1}
+	rows := map[string]map[string][]object{
+		"send":    {"user_not_found": {{"to": theirs.ann.ID, "message": "x"}, {"to": theirs.bob.Name, "message": "x"}}},
+		"typing":  {"user_not_found": {{"to": theirs.ann.ID}, {"to": theirs.bob.Name}}},
+		"ack":     {"conversation_not_found": {mark}},
+		"read":    {"conversation_not_found": {mark}},
+		"history": {"conversation_not_found": {{"conversation_id": theirs.conversation}}},
+		"auth":    {"not_yourself": {{"token": theirs.token.APIKey}}},
+		"sync":    nil, "ping": nil,
+	}
+	for _, action := range actions(theirs.bob, theirs.conversation) {
+		row, known := rows[action.path]
+		if !known {
+			t.Errorf("the action %s has no row in the sweep", action.path)
+		}
+		for code, frames := range row {
+			for _, frame := range frames {
+				answer, err := socket.Ask(within(t), with(frame, object{"action": action.path}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if answer.Code() != code {
+					t.Errorf("%s with %s token, %v: %s wanted, not %s", action.path, name, frame, code, answer.Raw)
+				}
+			}
+		}
+	}
+	socket.Close()
+}
+
+// holdings describes everything that an app and its account have, but when things were used last.
+func holdings(t *testing.T, of belongings) string {
+	t.Helper()
+	var all strings.Builder
+	for _, key := range pages[client.Key](t, of.by, "/keys?limit=100") {
+		key.LastUsedAt, key.LastUsedFrom = "", ""
+		fmt.Fprintln(&all, key)
+	}
+	for _, path := range []string{"/users?limit=100", "/users/" + of.ann.ID + "/conversations", "/users/" + of.bob.ID + "/conversations", "/conversations/" + of.conversation + "/messages"} {
+		answer := get(t, of.by, path)
+		wantStatus(t, answer, http.StatusOK)
+		fmt.Fprintf(&all, "%s\n", answer.Body)
+	}
+	app := get(t, of.owner.session, "/apps/"+of.app)
+	wantStatus(t, app, http.StatusOK)
+	fmt.Fprintf(&all, "%s\n", app.Body)
+	for _, member := range pages[memberRow](t, of.owner.session, "/account/members?limit=100") {
+		if member.DeveloperID == of.owner.id {
+			fmt.Fprintln(&all, member)
+		}
+	}
+	for what, found := range map[string]bool{
+		"session":    slices.ContainsFunc(sessionsOf(t, of.owner.session), func(s sessionRow) bool { return s.SessionID == of.session }),
+		"invitation": strings.Contains(string(get(t, of.owner.session, "/account/invitations").Body), of.invitation),
+	} {
+		if !found {
+			t.Errorf("the %s is gone", what)
+		}
+	}
+	return all.String()
+}
+
+// TestCursorsOfOthers: a place in a list is good for whoever it was made for.
+func TestCursorsOfOthers(t *testing.T) {
+	t.Parallel()
+	all := sharedTeam(t)
+	appID, sister := newApp(t, all.owner), newApp(t, all.owner)
+	_, by := keyOf(t, all.owner, appID, nil, scopes...)
+	_, sisterBy := keyOf(t, all.owner, sister, nil, scopes...)
+	registerBy(t, by, "ann")
+	registerBy(t, by, "bob")
+	for list, others := range map[string][]client.Installation{"/users": {sisterBy, all.owner.in(sister)}, "/keys": {sisterBy, all.owner.in(sister)},
+		"/apps": {all.outsider.session}, "/account/members": {all.outsider.session}} {
+		ours := by
+		if list == "/apps" || list == "/account/members" {
+			ours = all.owner.session
+		}
+		keyOf(t, all.owner, appID, nil, "users:list") // so that there are two
+		cursor := get(t, ours, list+"?limit=1").Text("next_cursor")
+		if cursor == "" {
+			t.Fatalf("%s has one page", list)
+		}
+		for _, other := range others {
+			wantRefusal(t, get(t, other, list+"?limit=1&cursor="+cursor), http.StatusBadRequest, "cursor_invalid")
+		}
+		for _, bad := range []string{"x", cursor + "A", cursor[1:], strings.Repeat("A", 600)} {
+			answer := get(t, ours, list+"?limit=1&cursor="+bad)
+			if code := answer.Text("code"); code != "cursor_invalid" && !(len(bad) > 512 && code == "field_too_long") {
+				t.Errorf("%s with the cursor %.50s: %s", list, bad, answer)
+			}
+		}
+	}
+}
