@@ -20,7 +20,7 @@ func main() {
 		Sessions: accountdb.NewSessions(core.DB, accounts, clock.System{}),
 		Teams:    &accountdb.Teams{DB: core.DB, AccountsTable: accounts, DevelopersTable: developers, Clock: clock.System{}},
 		Guesses:  &guess.Limiter{Store: &guessdb.Store{DB: core.DB, Table: developers}, Clock: clock.System{}},
-		Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Clock: clock.System{},
+		Queue:    invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Clock: clock.System{},
 	}, core.Keyring)
 	wire.Serve(core.Edge)
 }

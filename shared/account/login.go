@@ -233,7 +233,7 @@ func (s *Service) rehash(ctx context.Context, developer Developer, text string) 
 	}
 }
 
-// begin makes a session in the first of the developer's accounts.
+// begin makes a session in the account that the developer has been a member of for the longest time.
 func (s *Service) begin(ctx context.Context, found candidate, visit Visit) (login.Session, string, error) {
 	accounts, err := s.Teams.Accounts(ctx, found.developer.ID)
 	if err != nil {

@@ -87,7 +87,7 @@ type Teams interface {
 	Create(ctx context.Context, account Account, owner id.Developer) (standing Account, err error)
 	// Rename gives it another name; ErrNotFound.
 	Rename(ctx context.Context, account id.Account, name string) error
-	// Accounts returns the accounts that the developer is a member of, by ID.
+	// Accounts returns the accounts that the developer is a member of, the oldest membership first.
 	Accounts(ctx context.Context, developer id.Developer) ([]id.Account, error)
 	// Member returns the member, or ErrNotFound.
 	Member(ctx context.Context, account id.Account, developer id.Developer) (Member, error)

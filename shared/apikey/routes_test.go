@@ -144,6 +144,22 @@ func TestRoutesRefuse(t *testing.T) {
 	}
 }
 
+// A year of five digits, as an offset from UTC makes one, can be stored and never be written out again: every list with
+// the key in it would fail.
+func TestRoutesRefuseTimesBeyondTheCalendar(t *testing.T) {
+	f := setUp()
+	r := f.asDeveloper()
+	const beyond = `"expires_at": "9999-12-31T23:59:59-23:59"`
+	r.refused(t, fault.FieldInvalid, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], `+beyond+`}`)
+	made := r.must(t, http.StatusCreated, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "expires_at": "9999-12-31T23:59:59.999Z"}`)
+	path := "/keys/" + made["key_id"].(string)
+	r.refused(t, fault.FieldInvalid, http.MethodPost, path+"/rotate", `{`+beyond+`}`)
+	r.must(t, http.StatusCreated, http.MethodPost, path+"/rotate", `{}`)
+	if listed := r.must(t, http.StatusOK, http.MethodGet, "/keys", ""); len(listed["items"].([]any)) != 2 {
+		t.Errorf("listed %v", listed)
+	}
+}
+
 // Looking and changing are two permissions.
 func TestRoutesAskForPermissions(t *testing.T) {
 	f := setUp()

@@ -29,6 +29,10 @@ type Background interface {
 	Enqueue(ctx context.Context, job Revocation) error
 }
 
+// lastYear is the last that RFC 3339 can write (5.6). An offset from UTC can name a time beyond it, which no answer could
+// show any more.
+const lastYear = 9999
+
 // Service makes, lists, rotates and revokes keys.
 type Service struct {
 	Store      Store
@@ -89,7 +93,7 @@ func (s *Service) newID(maker Maker, idempotencyKey string) id.Key {
 
 // mint gives a new key its secret and has it stored, if its maker may make it.
 func (s *Service) mint(ctx context.Context, maker Maker, made Key, store func(Key) (standing Key, err error)) (Key, string, error) {
-	if made.expired(made.CreatedAt) {
+	if made.expired(made.CreatedAt) || made.ExpiresAt.Year() > lastYear {
 		return Key{}, "", fault.Invalid(fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}})
 	}
 	if err := maker.check(made); err != nil {

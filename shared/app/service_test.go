@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/app"
@@ -38,6 +39,7 @@ type keys struct {
 	suspended map[id.Key]bool
 	cut       int
 	err       error
+	takes     time.Duration // each call
 }
 
 func (k *keys) IDs(_ context.Context, _ id.App, after id.Key, limit int) ([]id.Key, error) {
@@ -49,6 +51,7 @@ func (k *keys) IDs(_ context.Context, _ id.App, after id.Key, limit int) ([]id.K
 }
 
 func (k *keys) Suspend(_ context.Context, _ id.App, key id.Key, on bool) error {
+	time.Sleep(k.takes)
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	k.suspended[key] = on
@@ -56,6 +59,7 @@ func (k *keys) Suspend(_ context.Context, _ id.App, key id.Key, on bool) error {
 }
 
 func (k *keys) CutKey(_ context.Context, _ id.App, key id.Key) error {
+	time.Sleep(k.takes)
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	if !k.suspended[key] {
@@ -330,6 +334,24 @@ func TestDeleteReportsAFailedSuspension(t *testing.T) {
 	if _, err := w.service.Delete(t.Context(), w.account, w.app.ID.String()); !errors.Is(err, w.keys.err) {
 		t.Errorf("Delete: %v, want the keys' error, so that the caller repeats it", err)
 	}
+}
+
+// The keys of a deleted app are refused when the request is answered, also where there are thousands: it has half a minute.
+func TestDeleteOfThousandsOfKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.keys.takes = 10 * time.Millisecond // a write and a query of DynamoDB, at their slow end
+		for range 5_000 {
+			w.keys.ids = append(w.keys.ids, id.Source{}.Key(w.app.ID))
+		}
+		slices.Sort(w.keys.ids)
+		began := time.Now()
+		_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String())
+		storetest.OK(t, "Delete", err)
+		if took := time.Since(began); took > 20*time.Second || !w.keys.all(true) || w.keys.cut != len(w.keys.ids) {
+			t.Errorf("it took %s, and cut %d of %d", took, w.keys.cut, len(w.keys.ids))
+		}
+	})
 }
 
 // A deletion or restoration that dies between any two of its writes is completed by its tasks, or never was.

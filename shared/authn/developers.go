@@ -54,6 +54,12 @@ func (d *Developers) Session(ctx context.Context, text string, request authz.Req
 	if session.Account != "" { // whoever is a member nowhere has a login all the same
 		role, app, err = d.Sessions.Standing(ctx, session.Account, session.Developer, request.App)
 	}
+	if fault.Is(err, fault.AppDeleted) {
+		deleted := err
+		if role, _, err = d.Sessions.Standing(ctx, session.Account, session.Developer, ""); err == nil {
+			return session.Caller(role), deleted
+		}
+	}
 	if err != nil {
 		return authz.Caller{}, err
 	}

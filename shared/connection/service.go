@@ -171,7 +171,7 @@ func (s *Service) CutUser(ctx context.Context, app id.App, user id.User) error {
 // CutKey closes every socket whose token the key minted.
 func (s *Service) CutKey(ctx context.Context, app id.App, key id.Key) error {
 	for after := ""; ; {
-		sockets, next, err := s.Store.ByKey(ctx, app, key, after, 100)
+		sockets, next, err := s.Store.ByKey(ctx, app, key, s.Clock.Now(), after, 100)
 		if err != nil {
 			return fmt.Errorf("find the key's sockets: %w", err)
 		}

@@ -53,8 +53,9 @@ type Store interface {
 	MoveWindow(ctx context.Context, socket Socket, next *Window) (moved bool, err error)
 	// ByKey returns up to limit sockets that tokens of the key opened (App, User, Connection and Device are set),
 	// those after the position ("" begins), and the next position ("" at the end). It is eventually consistent and
-	// may return sockets that have closed.
-	ByKey(ctx context.Context, app id.App, key id.Key, after string, limit int) (sockets []Socket, next string, err error)
+	// may return sockets that have closed, but none that cannot be open any more at the time. A page may be empty and
+	// still have a next one.
+	ByKey(ctx context.Context, app id.App, key id.Key, now time.Time, after string, limit int) (sockets []Socket, next string, err error)
 
 	// Redeem marks the ticket used until the time; ErrRedeemed where it was before. Of any number of concurrent calls
 	// exactly one succeeds.

@@ -152,13 +152,8 @@ func (r *run) user(ctx context.Context, user id.User) error {
 		if err != nil {
 			return err
 		}
-		for _, conversation := range conversations {
-			if !r.take(conversation) {
-				continue
-			}
-			if err := r.clear(ctx, Part{Messages, string(conversation)}); err != nil {
-				return err
-			}
+		if err := r.conversations(ctx, user, conversations); err != nil {
+			return err
 		}
 		if next == "" {
 			break
@@ -169,6 +164,22 @@ func (r *run) user(ctx context.Context, user id.User) error {
 		return err
 	}
 	return r.clear(ctx, Part{Connections, string(user)})
+}
+
+// conversations erases a page of a user's conversations. It goes with its rows, so that the next run need not look at it
+// again: one who talks to everybody has more pages than a run has time for.
+func (r *run) conversations(ctx context.Context, user id.User, page []id.Conversation) error {
+	for _, conversation := range page {
+		if !r.take(conversation) {
+			continue
+		}
+		if err := r.clear(ctx, Part{Messages, string(conversation)}); err != nil {
+			return err
+		}
+	}
+	removed, err := r.Store.RemoveConversations(ctx, r.app, user, page)
+	r.add(Conversations, removed)
+	return err
 }
 
 // take tells the first of a pair's users to erase the messages. The other need not wait: where the first fails, its own

@@ -47,6 +47,8 @@ type Store interface {
 	// Conversations returns a page of the user's conversations, those after the one named; next as in Users. It reads
 	// strongly.
 	Conversations(ctx context.Context, app id.App, user id.User, after id.Conversation) (page []id.Conversation, next id.Conversation, err error)
+	// RemoveConversations removes the user's rows of the conversations and returns how many.
+	RemoveConversations(ctx context.Context, app id.App, user id.User, page []id.Conversation) (removed int, err error)
 	// RemoveUsers removes the users' profiles and, after all of them, the claims to their names, by which the directory
 	// finds them. It returns how many rows that were.
 	RemoveUsers(ctx context.Context, app id.App, users []User) (removed int, err error)

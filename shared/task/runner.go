@@ -11,8 +11,8 @@ import (
 const (
 	// batch is how many tasks a run reads at once.
 	batch = 100
-	// margin is how long before the end of its time a run starts nothing new, and a handler's own time ends: enough to
-	// write down what became of the task.
+	// margin is how long before the end of a run a handler's own time ends at the latest: enough to write down what became
+	// of the task.
 	margin = 3 * time.Second
 	// step is the least time that it is worth starting something with.
 	step = 5 * time.Second
@@ -87,6 +87,13 @@ func (r *Runner) do(ctx context.Context, due Task, now time.Time) (failed bool, 
 	return failed, r.Store.Done(ctx, due)
 }
 
+// share is until when one task may go on in a run that ends at the deadline: for half of the time that is left. An erasure
+// of many hours is the oldest of what is due in every run; with all the time it would keep the others from their turn.
+func share(now, deadline time.Time) time.Time {
+	left := deadline.Sub(now)
+	return deadline.Add(-max(margin, left/2))
+}
+
 // handle calls the task's handler. A defect in one handler must not stop the others' work for good.
 func (r *Runner) handle(ctx context.Context, due Task) (err error) {
 	handler := r.Handlers[due.Kind]
@@ -95,7 +102,7 @@ func (r *Runner) handle(ctx context.Context, due Task) (err error) {
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		ctx, cancel = context.WithDeadline(ctx, share(time.Now(), deadline))
 		defer cancel()
 	}
 	defer func() {

@@ -159,6 +159,27 @@ func TestRunKeepsItsTime(t *testing.T) {
 	storetest.OK(t, "Run", runner.Run(enough, storetest.Noon()))
 }
 
+// A task that would take all the time there is, run after run, leaves some to those behind it.
+func TestRunLeavesTimeForTheNext(t *testing.T) {
+	runner, store, warnings, _ := setUp()
+	now := storetest.Noon()
+	add(t, store, task.AppErase, now)
+	add(t, store, task.KeyExpiring, now.Add(time.Millisecond))
+	run, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	defer cancel()
+	end, _ := run.Deadline()
+	runner.Handlers[task.AppErase] = func(ctx context.Context, _ task.Task) error {
+		if until, _ := ctx.Deadline(); end.Sub(until) < 5*time.Second {
+			t.Errorf("of 12 s it leaves %s", end.Sub(until))
+		}
+		return task.ErrUnfinished
+	}
+	storetest.OK(t, "Run", runner.Run(run, now.Add(time.Second)))
+	if len(warnings.seen) != 1 {
+		t.Error("the other task had no turn")
+	}
+}
+
 // A run that dies between any two of its writes loses no task.
 func TestRunLosesNothing(t *testing.T) {
 	for _, tookEffect := range []bool{false, true} {

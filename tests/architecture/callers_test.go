@@ -26,7 +26,7 @@ var refuseAll = authenticator{refusal: fault.New(fault.APIKeyMalformed)}
 
 // admitAll takes every credential for one that may do everything, on behalf of an application or of an end user.
 func admitAll(endUser bool) authenticator {
-	return authenticator{caller: authz.Caller{App: id.StoredApp("app_0000000000000000"), Scopes: authz.Scopes(),
+	return authenticator{caller: authz.Caller{App: id.StoredApp("app_0000000000000000"), Key: "key_0000000000000000AAAAAAAAAA", Scopes: authz.Scopes(),
 		User: "u_0000000000000000000001", EndUser: endUser}}
 }
 

@@ -1,8 +1,10 @@
 package accountdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -46,6 +48,7 @@ type memberRow struct {
 type membershipRow struct {
 	Developer string `dynamodbav:"pk"`
 	Sort      string `dynamodbav:"sk"`
+	Since     int64  `dynamodbav:"since"`
 }
 
 func (r memberRow) member() account.Member {
@@ -81,6 +84,7 @@ func (s *Teams) Accounts(ctx context.Context, developer id.Developer) ([]id.Acco
 		return nil, err
 	}
 	rows, err := decodeAll[membershipRow](items)
+	slices.SortStableFunc(rows, func(a, b membershipRow) int { return cmp.Compare(a.Since, b.Since) })
 	var all []id.Account
 	for _, row := range rows {
 		all = append(all, id.Account(strings.TrimPrefix(row.Sort, accountPrefix)))
@@ -115,7 +119,8 @@ func (s *Teams) Members(ctx context.Context, of id.Account, after id.Developer, 
 func (t *transaction) addMember(tableName string, member account.Member) {
 	t.put(tableName, memberRow{Account: string(member.Account), Sort: logindb.MemberPrefix + string(member.Developer),
 		Role: string(member.Role), Since: millis(member.Since)}, absent, account.ErrMember)
-	t.put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account)}, "", nil)
+	t.put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account),
+		Since: millis(member.Since)}, "", nil)
 }
 
 // Create implements account.Teams.

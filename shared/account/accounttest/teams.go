@@ -41,7 +41,10 @@ func (s *Store) Accounts(_ context.Context, developer id.Developer) ([]id.Accoun
 			all = append(all, place.account)
 		}
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, func(a, b id.Account) int {
+		first, second := s.members[memberPlace{a, developer}], s.members[memberPlace{b, developer}]
+		return cmp.Or(first.Since.Compare(second.Since), cmp.Compare(a, b))
+	})
 	return all, nil
 }
 

@@ -132,12 +132,14 @@ func (s *Store) RemoveSocket(ctx context.Context, socket connection.Socket) erro
 }
 
 // ByKey implements connection.Store. A position is partition and sort key of the last socket, with a line between.
-func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, after string, limit int) ([]connection.Socket, string, error) {
+func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, now time.Time, after string, limit int) ([]connection.Socket, string, error) {
 	input := &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String("by_key"), Limit: aws.Int32(int32(limit)),
-		KeyConditionExpression:    aws.String("#key = :key"),
+		KeyConditionExpression: aws.String("#key = :key"),
+		// Rows of closed sockets stay until they are swept, which may take days: no socket outlives its expiry.
+		FilterExpression:          aws.String("expires > :now"),
 		ExpressionAttributeNames:  map[string]string{"#key": "key"},
-		ExpressionAttributeValues: table.Item{":key": table.S(minter(app, key))},
+		ExpressionAttributeValues: table.Item{":key": table.S(minter(app, key)), ":now": table.N(now.Unix())},
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityIndexes,
 	}
 	if pk, sk, ok := strings.Cut(after, "\n"); ok {
@@ -149,21 +151,26 @@ func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, after string,
 		return nil, "", table.Classify("find a key's sockets", err)
 	}
 	var sockets []connection.Socket
-	var position string
 	for _, item := range answer.Items {
 		var found socketRow
 		if err := table.Decode(item, &found); err != nil {
 			return nil, "", err
 		}
-		position = found.Key + "\n" + found.Sort
 		_, user, _ := strings.Cut(found.Key, "#")
 		sockets = append(sockets, connection.Socket{App: app, User: id.User(user), Key: key, Device: found.Device,
 			Connection: strings.TrimPrefix(found.Sort, socketPrefix)})
 	}
-	if len(answer.LastEvaluatedKey) == 0 {
-		position = ""
+	return sockets, position(answer.LastEvaluatedKey), nil
+}
+
+// position is where the next page begins: not behind the last socket that was returned, since others were left out.
+func position(last table.Item) string {
+	pk, _ := last["pk"].(*types.AttributeValueMemberS)
+	sk, _ := last["sk"].(*types.AttributeValueMemberS)
+	if pk == nil || sk == nil {
+		return ""
 	}
-	return sockets, position, nil
+	return pk.Value + "\n" + sk.Value
 }
 
 // Redeem implements connection.Store.

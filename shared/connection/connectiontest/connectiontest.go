@@ -7,6 +7,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/connection"
@@ -20,6 +21,8 @@ type Store struct {
 	records *storetest.Table[owner, connection.Record]
 	sockets *storetest.Table[socketPlace, connection.Socket]
 	tickets *storetest.Table[socketPlace, time.Time]
+	// expiries has when sockets expire, by place.
+	expiries sync.Map
 }
 
 type owner struct {
@@ -170,7 +173,8 @@ func clone(r connection.Record) connection.Record {
 }
 
 // PutSocket implements connection.Store.
-func (s *Store) PutSocket(_ context.Context, socket connection.Socket, _ time.Time) error {
+func (s *Store) PutSocket(_ context.Context, socket connection.Socket, expires time.Time) error {
+	s.expiries.Store(placeOf(socket), expires)
 	socket.ExpiresAt = socket.ExpiresAt.Truncate(time.Second)
 	socket.Window = cloneWindow(socket.Window)
 	s.sockets.Put(placeOf(socket), socket)
@@ -216,13 +220,14 @@ func (s *Store) MoveWindow(_ context.Context, socket connection.Socket, next *co
 }
 
 // ByKey implements connection.Store.
-func (s *Store) ByKey(_ context.Context, app id.App, key id.Key, after string, limit int) ([]connection.Socket, string, error) {
+func (s *Store) ByKey(_ context.Context, app id.App, key id.Key, now time.Time, after string, limit int) ([]connection.Socket, string, error) {
 	position := func(p socketPlace) string { return string(p.user) + "\n" + p.name }
 	found := s.sockets.Select(false, func(p socketPlace) bool { return p.app == app && position(p) > after })
 	slices.SortFunc(found, func(a, b connection.Socket) int { return cmp.Compare(position(placeOf(a)), position(placeOf(b))) })
 	var sockets []connection.Socket
 	for _, socket := range found {
-		if socket.Key != key {
+		expires, _ := s.expiries.Load(placeOf(socket))
+		if socket.Key != key || !expires.(time.Time).After(now) {
 			continue
 		}
 		if len(sockets) == limit {

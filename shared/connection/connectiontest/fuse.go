@@ -86,11 +86,11 @@ func (f *fused) MoveWindow(ctx context.Context, socket connection.Socket, next *
 	return moved, err
 }
 
-func (f *fused) ByKey(ctx context.Context, app id.App, key id.Key, after string, limit int) ([]connection.Socket, string, error) {
+func (f *fused) ByKey(ctx context.Context, app id.App, key id.Key, now time.Time, after string, limit int) ([]connection.Socket, string, error) {
 	if err := f.fuse.Read(); err != nil {
 		return nil, "", err
 	}
-	return f.store.ByKey(ctx, app, key, after, limit)
+	return f.store.ByKey(ctx, app, key, now, after, limit)
 }
 
 func (f *fused) Redeem(ctx context.Context, app id.App, user id.User, ticket string, until time.Time) error {

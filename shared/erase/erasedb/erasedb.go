@@ -148,6 +148,15 @@ func (s *Store) Conversations(ctx context.Context, app id.App, user id.User, aft
 	return found, next, nil
 }
 
+// RemoveConversations implements erase.Store.
+func (s *Store) RemoveConversations(ctx context.Context, app id.App, user id.User, page []id.Conversation) (int, error) {
+	rows := make([]table.Item, len(page))
+	for i, conversation := range page {
+		rows[i] = table.Key(partition(app, erase.Part{Table: erase.Conversations, Of: string(user)}), string(conversation))
+	}
+	return s.remove(ctx, erase.Conversations, rows)
+}
+
 // RemoveUsers implements erase.Store.
 func (s *Store) RemoveUsers(ctx context.Context, app id.App, users []erase.User) (int, error) {
 	profiles, claims := make([]table.Item, len(users)), make([]table.Item, len(users))

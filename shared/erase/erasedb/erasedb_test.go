@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/erase"
@@ -196,5 +199,39 @@ func TestEraseRepeatsWhatWasLeftUndone(t *testing.T) {
 	finish(t, eraser, gone.ID)
 	if left := w.wantErased(t, gone); left.Messages != 40 || left.Users != 4 || batches.Load() < 15 {
 		t.Errorf("the receipt is %+v after %d batches", left, batches.Load())
+	}
+}
+
+// A user who talks to everybody has more conversations than a run has time for. What a run has done of them stays done, so
+// that the runs come to an end.
+func TestEraseGoesOnWithinAUser(t *testing.T) {
+	w, account := newWorld(t), id.Source{}.Account()
+	gone := w.seed(t, account, size{})
+	everybody := w.register(t, gone.ID, "everybody")
+	const conversations = 450 // more than two pages
+	for range conversations {
+		w.talk(t, gone.ID, everybody, id.Source{}.User(), 1)
+	}
+	gone = w.remove(t, gone)
+	for runs, left := 0, conversations; left > 0; runs++ {
+		queries := 0
+		eraser, _ := w.eraser(w.intercept(func(input any, next func() (any, error)) (any, error) {
+			if query, ok := input.(*dynamodb.QueryInput); ok && *query.TableName == w.tables["TABLE_MESSAGES"] {
+				if queries++; queries > 220 {
+					return nil, task.ErrUnfinished // as where the time is up
+				}
+			}
+			return next()
+		}))
+		if err := eraser.Erase(t.Context(), gone.ID); !errors.Is(err, task.ErrUnfinished) {
+			t.Fatalf("run %d: %v", runs, err)
+		}
+		of := slices.DeleteFunc(w.rows(t, string(everybody))["TABLE_CONVERSATIONS"], func(row string) bool {
+			return !strings.Contains(row, `"pk":"`+gone.ID.String()+"#"+string(everybody))
+		})
+		if len(of) >= left {
+			t.Fatalf("run %d has left %d conversations of %d", runs, len(of), left)
+		}
+		left = len(of)
 	}
 }

@@ -130,6 +130,7 @@ func (s *Store) Standing(ctx context.Context, of id.Account, developer id.Develo
 	}
 	var role authz.Role
 	var found id.App
+	var deleted bool
 	for _, item := range items[s.AccountsTable] {
 		var row struct {
 			Sort    string `dynamodbav:"sk"`
@@ -144,10 +145,13 @@ func (s *Store) Standing(ctx context.Context, of id.Account, developer id.Develo
 		case !isApp:
 			role = authz.Role(row.Role)
 		case row.Deleted != 0:
-			return "", id.App{}, fault.New(fault.AppDeleted)
+			deleted = true
 		default:
 			found = id.StoredApp(text)
 		}
+	}
+	if deleted && role != "" { // whoever is no member, any more, is not told what becomes of the apps
+		return "", id.App{}, fault.New(fault.AppDeleted)
 	}
 	return role, found, nil
 }
