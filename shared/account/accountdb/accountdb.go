@@ -61,21 +61,6 @@ func now(clock clock.Clock) types.AttributeValue { return table.N(clock.Now().Un
 // lasts tells whether what expires at that time, in milliseconds, still counts.
 func lasts(clock clock.Clock, expires int64) bool { return expires > clock.Now().UnixMilli() }
 
-// millis and instant keep the zero time as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(millis).UTC()
-}
-
 // sweepAt is the time in whole seconds from which the database may delete what expires at the time: not before it.
 func sweepAt(t time.Time) int64 { return (t.UnixMilli() + 999) / 1000 }
 

@@ -30,7 +30,7 @@ type setupRow struct {
 }
 
 func (r factorRow) decode() *account.Factor {
-	return &account.Factor{Secret: r.Secret, Step: r.Step, Recovery: r.Recovery, CreatedAt: instant(r.CreatedAt)}
+	return &account.Factor{Secret: r.Secret, Step: r.Step, Recovery: r.Recovery, CreatedAt: table.Instant(r.CreatedAt)}
 }
 
 func factorKey(developer id.Developer) table.Item { return table.Key(string(developer), factorSort) }
@@ -38,7 +38,7 @@ func factorKey(developer id.Developer) table.Item { return table.Key(string(deve
 // PutSetup implements account.Logins.
 func (s *Logins) PutSetup(ctx context.Context, developer id.Developer, setup account.Setup) error {
 	return table.Put(ctx, s.DB, s.DevelopersTable, setupRow{ID: string(developer), Sort: setupSort, Secret: setup.Secret,
-		ExpiresAt: millis(setup.ExpiresAt), Sweep: sweepAt(setup.ExpiresAt)}, "", nil, nil)
+		ExpiresAt: table.Millis(setup.ExpiresAt), Sweep: sweepAt(setup.ExpiresAt)}, "", nil, nil)
 }
 
 // Setup implements account.Logins.
@@ -50,28 +50,28 @@ func (s *Logins) Setup(ctx context.Context, developer id.Developer) (account.Set
 	if !lasts(s.Clock, found.ExpiresAt) {
 		return account.Setup{}, account.ErrNotFound
 	}
-	return account.Setup{Secret: found.Secret, ExpiresAt: instant(found.ExpiresAt)}, nil
+	return account.Setup{Secret: found.Secret, ExpiresAt: table.Instant(found.ExpiresAt)}, nil
 }
 
 // PutFactor implements account.Logins.
 func (s *Logins) PutFactor(ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor) error {
-	work := &transaction{db: s.DB, doing: "turn a second factor on"}
-	work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(string(developer), setupSort), If: "#secret = :secret AND " + live,
+	work := &table.Transaction{DB: s.DB, Doing: "turn a second factor on"}
+	work.Remove(table.Update{Table: s.DevelopersTable, Key: table.Key(string(developer), setupSort), If: "#secret = :secret AND " + live,
 		Names:  map[string]string{"#secret": "secret"},
 		Values: table.Item{":secret": &types.AttributeValueMemberB{Value: setup.Secret}, ":now": now(s.Clock)}}, account.ErrUsed)
-	work.put(s.DevelopersTable, factorRow{ID: string(developer), Sort: factorSort, Secret: factor.Secret, Step: factor.Step,
-		Recovery: factor.Recovery, CreatedAt: millis(factor.CreatedAt)}, absent, account.ErrChanged)
-	return work.run(ctx)
+	work.Put(s.DevelopersTable, factorRow{ID: string(developer), Sort: factorSort, Secret: factor.Secret, Step: factor.Step,
+		Recovery: factor.Recovery, CreatedAt: table.Millis(factor.CreatedAt)}, absent, account.ErrChanged)
+	return work.Run(ctx)
 }
 
 // RemoveFactor implements account.Logins.
 func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer, version int64) error {
-	work := &transaction{db: s.DB, doing: "turn a second factor off"}
-	work.update(table.Update{Table: s.DevelopersTable, Key: developerKey(developer), Set: "SET #version = :next",
+	work := &table.Transaction{DB: s.DB, Doing: "turn a second factor off"}
+	work.Update(table.Update{Table: s.DevelopersTable, Key: developerKey(developer), Set: "SET #version = :next",
 		If: "#version = :version", Names: map[string]string{"#version": "version"},
 		Values: table.Item{":version": table.N(version), ":next": table.N(version + 1)}}, account.ErrChanged)
-	work.remove(table.Update{Table: s.DevelopersTable, Key: factorKey(developer)}, nil)
-	return work.run(ctx)
+	work.Remove(table.Update{Table: s.DevelopersTable, Key: factorKey(developer)}, nil)
+	return work.Run(ctx)
 }
 
 // SetRecovery implements account.Logins.
@@ -96,10 +96,10 @@ func (s *Logins) factor(ctx context.Context, developer id.Developer) (found fact
 
 // UseStep implements account.Logins.
 func (s *Logins) UseStep(ctx context.Context, developer id.Developer, step int64) error {
-	work := &transaction{db: s.DB, doing: "use a time step"}
-	work.update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer), Set: "SET #step = :step", If: "#step < :step",
+	work := &table.Transaction{DB: s.DB, Doing: "use a time step"}
+	work.Update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer), Set: "SET #step = :step", If: "#step < :step",
 		Names: map[string]string{"#step": "step"}, Values: table.Item{":step": table.N(step)}}, account.ErrUsed)
-	err := work.run(ctx)
+	err := work.Run(ctx)
 	if errors.Is(err, account.ErrUsed) {
 		if _, missing := s.factor(ctx, developer); missing != nil {
 			return missing
@@ -110,13 +110,13 @@ func (s *Logins) UseStep(ctx context.Context, developer id.Developer, step int64
 
 // UseRecovery implements account.Logins. What is left is counted after it; codes used at the same time count as used.
 func (s *Logins) UseRecovery(ctx context.Context, developer id.Developer, code []byte) (int, error) {
-	work := &transaction{db: s.DB, doing: "use a recovery code"}
-	work.update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer),
+	work := &table.Transaction{DB: s.DB, Doing: "use a recovery code"}
+	work.Update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer),
 		Set: "DELETE #recovery :codes", If: "contains(#recovery, :code)",
 		Names: map[string]string{"#recovery": "recovery"},
 		Values: table.Item{":code": &types.AttributeValueMemberB{Value: code},
 			":codes": &types.AttributeValueMemberBS{Value: [][]byte{code}}}}, account.ErrUsed)
-	if err := work.run(ctx); err != nil {
+	if err := work.Run(ctx); err != nil {
 		return 0, err
 	}
 	after, err := s.factor(ctx, developer)

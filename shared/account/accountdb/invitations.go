@@ -26,14 +26,14 @@ type invitationRow struct {
 func (r invitationRow) invitation() account.Invitation {
 	return account.Invitation{Account: id.Account(r.Account), ID: strings.TrimPrefix(r.Sort, invitationPrefix),
 		Email: account.Email(r.Email), Role: authz.Role(r.Role), InvitedBy: id.Developer(r.InvitedBy),
-		CreatedAt: instant(r.CreatedAt), ExpiresAt: instant(r.ExpiresAt)}
+		CreatedAt: table.Instant(r.CreatedAt), ExpiresAt: table.Instant(r.ExpiresAt)}
 }
 
 // PutInvitation implements account.Teams.
 func (s *Teams) PutInvitation(ctx context.Context, made account.Invitation) error {
 	return table.Put(ctx, s.DB, s.AccountsTable, invitationRow{Account: string(made.Account), Sort: invitationPrefix + made.ID,
 		Email: string(made.Email), Role: string(made.Role), InvitedBy: string(made.InvitedBy),
-		CreatedAt: millis(made.CreatedAt), ExpiresAt: millis(made.ExpiresAt), Sweep: sweepAt(made.ExpiresAt)}, "", nil, nil)
+		CreatedAt: table.Millis(made.CreatedAt), ExpiresAt: table.Millis(made.ExpiresAt), Sweep: sweepAt(made.ExpiresAt)}, "", nil, nil)
 }
 
 // Invitation implements account.Teams.
@@ -75,7 +75,7 @@ func (s *Teams) open(of id.Account, invitation string) table.Update {
 
 // RemoveInvitation implements account.Teams.
 func (s *Teams) RemoveInvitation(ctx context.Context, of id.Account, invitation string) error {
-	work := &transaction{db: s.DB, doing: "withdraw an invitation"}
-	work.remove(s.open(of, invitation), account.ErrNotFound)
-	return work.run(ctx)
+	work := &table.Transaction{DB: s.DB, Doing: "withdraw an invitation"}
+	work.Remove(s.open(of, invitation), account.ErrNotFound)
+	return work.Run(ctx)
 }

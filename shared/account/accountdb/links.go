@@ -46,12 +46,12 @@ type linkRow struct {
 
 func encodePending(p account.Pending) pending {
 	return pending{Email: string(p.Email), Password: p.Password, Account: p.Account, Language: string(p.Language),
-		Nonce: p.Nonce, CreatedAt: millis(p.CreatedAt), ExpiresAt: millis(p.ExpiresAt)}
+		Nonce: p.Nonce, CreatedAt: table.Millis(p.CreatedAt), ExpiresAt: table.Millis(p.ExpiresAt)}
 }
 
 func (p pending) decode() account.Pending {
 	return account.Pending{Email: account.Email(p.Email), Password: p.Password, Account: p.Account,
-		Language: fault.Language(p.Language), Nonce: p.Nonce, CreatedAt: instant(p.CreatedAt), ExpiresAt: instant(p.ExpiresAt)}
+		Language: fault.Language(p.Language), Nonce: p.Nonce, CreatedAt: table.Instant(p.CreatedAt), ExpiresAt: table.Instant(p.ExpiresAt)}
 }
 
 // PutPending implements account.Logins.
@@ -75,7 +75,7 @@ func (s *Logins) Pending(ctx context.Context, email account.Email) (account.Pend
 // PutLink implements account.Logins.
 func (s *Logins) PutLink(ctx context.Context, link account.Link) error {
 	row := linkRow{Key: linkKey(link.Hash), Sort: onlySort, Action: string(link.Action), Email: string(link.Email),
-		ExpiresAt: millis(link.ExpiresAt), Developer: string(link.Developer), Version: link.Version,
+		ExpiresAt: table.Millis(link.ExpiresAt), Developer: string(link.Developer), Version: link.Version,
 		Account: string(link.Account), Invitation: link.Invitation, Role: string(link.Role), Sweep: sweepAt(link.ExpiresAt)}
 	if link.Pending != (account.Pending{}) {
 		encoded := encodePending(link.Pending)
@@ -94,7 +94,7 @@ func (s *Logins) Link(ctx context.Context, hash [32]byte) (account.Link, error) 
 		return account.Link{}, account.ErrNotFound
 	}
 	link := account.Link{Hash: hash, Action: account.Action(found.Action), Email: account.Email(found.Email),
-		ExpiresAt: instant(found.ExpiresAt), Developer: id.Developer(found.Developer), Version: found.Version,
+		ExpiresAt: table.Instant(found.ExpiresAt), Developer: id.Developer(found.Developer), Version: found.Version,
 		Account: id.Account(found.Account), Invitation: found.Invitation, Role: authz.Role(found.Role)}
 	if found.Pending != nil {
 		link.Pending = found.Pending.decode()
@@ -104,13 +104,13 @@ func (s *Logins) Link(ctx context.Context, hash [32]byte) (account.Link, error) 
 
 // TakeLink implements account.Logins.
 func (s *Logins) TakeLink(ctx context.Context, hash [32]byte) error {
-	work := &transaction{db: s.DB, doing: "use a link"}
-	work.takeLink(s.DevelopersTable, hash, s.Clock)
-	return work.run(ctx)
+	work := &table.Transaction{DB: s.DB, Doing: "use a link"}
+	takeLink(work, s.DevelopersTable, hash, s.Clock)
+	return work.Run(ctx)
 }
 
 // takeLink uses a link up: account.ErrUsed.
-func (t *transaction) takeLink(tableName string, hash [32]byte, clock clock.Clock) {
-	t.remove(table.Update{Table: tableName, Key: table.Key(linkKey(hash), onlySort), If: live,
+func takeLink(work *table.Transaction, tableName string, hash [32]byte, clock clock.Clock) {
+	work.Remove(table.Update{Table: tableName, Key: table.Key(linkKey(hash), onlySort), If: live,
 		Values: table.Item{":now": now(clock)}}, account.ErrUsed)
 }

@@ -43,7 +43,7 @@ type claimRow struct {
 
 func (r developerRow) developer() account.Developer {
 	return account.Developer{ID: id.Developer(r.ID), Email: account.Email(r.Email), Password: r.Password,
-		Language: fault.Language(r.Language), CreatedAt: instant(r.CreatedAt), Version: r.Version}
+		Language: fault.Language(r.Language), CreatedAt: table.Instant(r.CreatedAt), Version: r.Version}
 }
 
 func developerKey(developer id.Developer) table.Item {
@@ -115,19 +115,19 @@ func (s *Logins) Developers(ctx context.Context, developers []id.Developer) ([]a
 
 // Activate implements account.Logins.
 func (s *Logins) Activate(ctx context.Context, link [32]byte, developer account.Developer, made account.Account) error {
-	work := &transaction{db: s.DB, doing: "activate a sign-up"}
-	work.takeLink(s.DevelopersTable, link, s.Clock)
-	work.addDeveloper(s.DevelopersTable, developer)
-	work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(pendingKey(developer.Email), onlySort)}, nil)
-	work.addAccount(s.AccountsTable, made, developer.ID, nil)
-	return work.run(ctx)
+	work := &table.Transaction{DB: s.DB, Doing: "activate a sign-up"}
+	takeLink(work, s.DevelopersTable, link, s.Clock)
+	addDeveloper(work, s.DevelopersTable, developer)
+	work.Remove(table.Update{Table: s.DevelopersTable, Key: table.Key(pendingKey(developer.Email), onlySort)}, nil)
+	addAccount(work, s.AccountsTable, made, developer.ID, nil)
+	return work.Run(ctx)
 }
 
 // addDeveloper makes a login: account.ErrTaken where the address is another's.
-func (t *transaction) addDeveloper(tableName string, developer account.Developer) {
-	t.put(tableName, claimRow{Key: claimKey(developer.Email), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
-	t.put(tableName, developerRow{ID: string(developer.ID), Sort: developerSort, Email: string(developer.Email),
-		Password: developer.Password, Language: string(developer.Language), CreatedAt: millis(developer.CreatedAt),
+func addDeveloper(work *table.Transaction, tableName string, developer account.Developer) {
+	work.Put(tableName, claimRow{Key: claimKey(developer.Email), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
+	work.Put(tableName, developerRow{ID: string(developer.ID), Sort: developerSort, Email: string(developer.Email),
+		Password: developer.Password, Language: string(developer.Language), CreatedAt: table.Millis(developer.CreatedAt),
 		Version: developer.Version}, absent, nil)
 }
 
@@ -149,11 +149,11 @@ func (s *Logins) counting(developer id.Developer, version int64, attribute, valu
 func (s *Logins) SetPassword(
 	ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string,
 ) error {
-	work := &transaction{db: s.DB, doing: "set a password"}
+	work := &table.Transaction{DB: s.DB, Doing: "set a password"}
 	if link != nil {
-		work.takeLink(s.DevelopersTable, *link, s.Clock)
+		takeLink(work, s.DevelopersTable, *link, s.Clock)
 	}
-	work.update(s.counting(developer, version, "password", hash), account.ErrChanged)
+	work.Update(s.counting(developer, version, "password", hash), account.ErrChanged)
 	sessions := NewSessions(s.DB, s.AccountsTable, s.Clock)
 	return sessions.endAll(ctx, work, developer, keep)
 }
@@ -169,13 +169,13 @@ func (s *Logins) Rehash(ctx context.Context, developer id.Developer, version int
 
 // SetEmail implements account.Logins.
 func (s *Logins) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte) error {
-	work := &transaction{db: s.DB, doing: "set an address"}
-	work.takeLink(s.DevelopersTable, link, s.Clock)
+	work := &table.Transaction{DB: s.DB, Doing: "set an address"}
+	takeLink(work, s.DevelopersTable, link, s.Clock)
 	if to != developer.Email { // a transaction cannot touch a row twice
-		work.put(s.DevelopersTable, claimRow{Key: claimKey(to), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
-		work.remove(table.Update{Table: s.DevelopersTable, Key: table.Key(claimKey(developer.Email), onlySort),
+		work.Put(s.DevelopersTable, claimRow{Key: claimKey(to), Sort: onlySort, Developer: string(developer.ID)}, absent, account.ErrTaken)
+		work.Remove(table.Update{Table: s.DevelopersTable, Key: table.Key(claimKey(developer.Email), onlySort),
 			If: "developer = :developer", Values: table.Item{":developer": table.S(string(developer.ID))}}, account.ErrChanged)
 	}
-	work.update(s.counting(developer.ID, developer.Version, "email", string(to)), account.ErrChanged)
-	return work.run(ctx)
+	work.Update(s.counting(developer.ID, developer.Version, "email", string(to)), account.ErrChanged)
+	return work.Run(ctx)
 }

@@ -39,8 +39,8 @@ func (s *Sessions) Epoch(ctx context.Context, developer id.Developer) (int64, er
 // PutSession implements login.Store.
 func (s *Sessions) PutSession(ctx context.Context, session login.Session) error {
 	return table.Put(ctx, s.DB, s.AccountsTable, logindb.Row{Developer: string(session.Developer), Sort: logindb.SessionPrefix + session.ID,
-		Account: string(session.Account), Hash: session.Hash[:], Epoch: session.Epoch, CreatedAt: millis(session.CreatedAt),
-		SeenAt: millis(session.SeenAt), ConfirmedAt: millis(session.ConfirmedAt), ExpiresAt: millis(session.ExpiresAt),
+		Account: string(session.Account), Hash: session.Hash[:], Epoch: session.Epoch, CreatedAt: table.Millis(session.CreatedAt),
+		SeenAt: table.Millis(session.SeenAt), ConfirmedAt: table.Millis(session.ConfirmedAt), ExpiresAt: table.Millis(session.ExpiresAt),
 		Source: session.Source, Agent: session.Agent, Sweep: sweepAt(session.ExpiresAt)}, "", nil, nil)
 }
 
@@ -63,7 +63,7 @@ func (s *Sessions) List(ctx context.Context, developer id.Developer) ([]login.Se
 
 // Confirm implements login.Store.
 func (s *Sessions) Confirm(ctx context.Context, developer id.Developer, session string, at time.Time) error {
-	return s.set(ctx, developer, session, "confirmed_at", table.N(millis(at)))
+	return s.set(ctx, developer, session, "confirmed_at", table.N(table.Millis(at)))
 }
 
 // Switch implements login.Store.
@@ -99,41 +99,41 @@ func (s *Sessions) End(ctx context.Context, developer id.Developer, session stri
 	if err := s.lasting(ctx, developer, session); err != nil {
 		return err
 	}
-	work := &transaction{db: s.DB, doing: "end a session"}
-	work.remove(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), If: live,
+	work := &table.Transaction{DB: s.DB, Doing: "end a session"}
+	work.Remove(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), If: live,
 		Values: table.Item{":now": now(s.Clock)}}, account.ErrNotFound)
-	return work.run(ctx)
+	return work.Run(ctx)
 }
 
 // EndAll implements login.Store.
 func (s *Sessions) EndAll(ctx context.Context, developer id.Developer, keep string) error {
-	return s.endAll(ctx, &transaction{db: s.DB, doing: "end all sessions"}, developer, keep)
+	return s.endAll(ctx, &table.Transaction{DB: s.DB, Doing: "end all sessions"}, developer, keep)
 }
 
 // errOvertaken says that the epoch or the session to keep changed between reading and writing.
 var errOvertaken = errors.New("sessions changed meanwhile")
 
 // endAll runs the transaction with the end of all sessions but the one to keep as its last steps.
-func (s *Sessions) endAll(ctx context.Context, work *transaction, developer id.Developer, keep string) error {
+func (s *Sessions) endAll(ctx context.Context, work *table.Transaction, developer id.Developer, keep string) error {
 	for attempt := 0; ; attempt++ {
 		if err := table.Pause(ctx, attempt); err != nil {
-			return table.Classify(work.doing, err)
+			return table.Classify(work.Doing, err)
 		}
-		whole := work.clone()
+		whole := work.Clone()
 		if err := s.moveEpoch(ctx, whole, developer, keep); err != nil {
 			return err
 		}
-		if err := whole.run(ctx); !errors.Is(err, errOvertaken) {
+		if err := whole.Run(ctx); !errors.Is(err, errOvertaken) {
 			return err
 		}
 	}
 }
 
 // moveEpoch adds the steps that end all sessions but one. A session that was ended before is not kept: it would come back.
-func (s *Sessions) moveEpoch(ctx context.Context, work *transaction, developer id.Developer, keep string) error {
+func (s *Sessions) moveEpoch(ctx context.Context, work *table.Transaction, developer id.Developer, keep string) error {
 	move := table.Update{Table: s.AccountsTable, Key: logindb.EpochKey(developer), Set: "ADD epoch :one", Values: table.Item{":one": table.N(1)}}
 	if keep == "" {
-		work.update(move, nil)
+		work.Update(move, nil)
 		return nil
 	}
 	kept, epoch, err := s.Session(ctx, developer, keep)
@@ -141,13 +141,13 @@ func (s *Sessions) moveEpoch(ctx context.Context, work *transaction, developer i
 		return err
 	}
 	if kept == nil || kept.Epoch != epoch {
-		work.update(move, nil)
+		work.Update(move, nil)
 		return nil
 	}
 	move.Set, move.If = "SET epoch = :next", "attribute_not_exists(epoch) OR epoch = :epoch"
 	move.Values = table.Item{":next": table.N(epoch + 1), ":epoch": table.N(epoch)}
-	work.update(move, errOvertaken)
-	work.update(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, keep), Set: "SET epoch = :next",
+	work.Update(move, errOvertaken)
+	work.Update(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, keep), Set: "SET epoch = :next",
 		If: "epoch = :epoch AND " + live, Values: table.Item{":next": table.N(epoch + 1), ":epoch": table.N(epoch), ":now": now(s.Clock)},
 	}, errOvertaken)
 	return nil

@@ -53,7 +53,7 @@ type membershipRow struct {
 
 func (r memberRow) member() account.Member {
 	return account.Member{Account: id.Account(r.Account), Developer: id.Developer(strings.TrimPrefix(r.Sort, logindb.MemberPrefix)),
-		Role: authz.Role(r.Role), Since: instant(r.Since)}
+		Role: authz.Role(r.Role), Since: table.Instant(r.Since)}
 }
 
 func accountKey(of id.Account) table.Item { return table.Key(string(of), accountSort) }
@@ -64,7 +64,7 @@ func (s *Teams) Account(ctx context.Context, of id.Account) (account.Account, er
 	if err := get(ctx, s.DB, s.AccountsTable, string(of), accountSort, &found); err != nil {
 		return account.Account{}, err
 	}
-	return account.Account{ID: of, Name: found.Name, CreatedAt: instant(found.CreatedAt)}, nil
+	return account.Account{ID: of, Name: found.Name, CreatedAt: table.Instant(found.CreatedAt)}, nil
 }
 
 // Rename implements account.Teams.
@@ -116,18 +116,18 @@ func (s *Teams) Members(ctx context.Context, of id.Account, after id.Developer, 
 }
 
 // addMember makes a member: account.ErrMember where it is one.
-func (t *transaction) addMember(tableName string, member account.Member) {
-	t.put(tableName, memberRow{Account: string(member.Account), Sort: logindb.MemberPrefix + string(member.Developer),
-		Role: string(member.Role), Since: millis(member.Since)}, absent, account.ErrMember)
-	t.put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account),
-		Since: millis(member.Since)}, "", nil)
+func addMember(work *table.Transaction, tableName string, member account.Member) {
+	work.Put(tableName, memberRow{Account: string(member.Account), Sort: logindb.MemberPrefix + string(member.Developer),
+		Role: string(member.Role), Since: table.Millis(member.Since)}, absent, account.ErrMember)
+	work.Put(tableName, membershipRow{Developer: string(member.Developer), Sort: accountPrefix + string(member.Account),
+		Since: table.Millis(member.Since)}, "", nil)
 }
 
 // Create implements account.Teams.
 func (s *Teams) Create(ctx context.Context, made account.Account, owner id.Developer) (account.Account, error) {
-	work := &transaction{db: s.DB, doing: "create an account"}
-	work.addAccount(s.AccountsTable, made, owner, account.ErrTaken)
-	err := work.run(ctx)
+	work := &table.Transaction{DB: s.DB, Doing: "create an account"}
+	addAccount(work, s.AccountsTable, made, owner, account.ErrTaken)
+	err := work.Run(ctx)
 	if errors.Is(err, account.ErrTaken) {
 		standing, failed := s.Account(ctx, made.ID)
 		return standing, errors.Join(err, failed)
@@ -136,21 +136,21 @@ func (s *Teams) Create(ctx context.Context, made account.Account, owner id.Devel
 }
 
 // addAccount makes an account with its first member, an owner; taken is what a standing account of the ID means.
-func (t *transaction) addAccount(tableName string, made account.Account, owner id.Developer, taken error) {
-	t.put(tableName, accountRow{ID: string(made.ID), Sort: accountSort, Name: made.Name, CreatedAt: millis(made.CreatedAt),
+func addAccount(work *table.Transaction, tableName string, made account.Account, owner id.Developer, taken error) {
+	work.Put(tableName, accountRow{ID: string(made.ID), Sort: accountSort, Name: made.Name, CreatedAt: table.Millis(made.CreatedAt),
 		Members: 1, Owners: 1}, absent, taken)
-	t.addMember(tableName, account.Member{Account: made.ID, Developer: owner, Role: authz.Owner, Since: made.CreatedAt})
+	addMember(work, tableName, account.Member{Account: made.ID, Developer: owner, Role: authz.Owner, Since: made.CreatedAt})
 }
 
 // Join implements account.Teams.
 func (s *Teams) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer) error {
-	work := &transaction{db: s.DB, doing: "join an account"}
-	work.takeLink(s.DevelopersTable, link.Hash, s.Clock)
-	work.remove(s.open(link.Account, link.Invitation), account.ErrUsed)
+	work := &table.Transaction{DB: s.DB, Doing: "join an account"}
+	takeLink(work, s.DevelopersTable, link.Hash, s.Clock)
+	work.Remove(s.open(link.Account, link.Invitation), account.ErrUsed)
 	if made != nil {
-		work.addDeveloper(s.DevelopersTable, *made)
+		addDeveloper(work, s.DevelopersTable, *made)
 	}
-	work.addMember(s.AccountsTable, member)
+	addMember(work, s.AccountsTable, member)
 	count := table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #members :one",
 		If: "#members < :max", Names: map[string]string{"#members": "members"},
 		Values: table.Item{":one": table.N(1), ":max": table.N(account.MaxMembers)}}
@@ -158,8 +158,8 @@ func (s *Teams) Join(ctx context.Context, link account.Link, member account.Memb
 		count.Set += ", #owners :one"
 		count.Names["#owners"] = "owners"
 	}
-	work.update(count, account.ErrFull)
-	return work.run(ctx)
+	work.Update(count, account.ErrFull)
+	return work.Run(ctx)
 }
 
 // standing names a member's row as long as the role is the one given.
@@ -170,19 +170,19 @@ func (s *Teams) standing(member account.Member) table.Update {
 
 // SetRole implements account.Teams.
 func (s *Teams) SetRole(ctx context.Context, member account.Member, to authz.Role) error {
-	work := &transaction{db: s.DB, doing: "set a role"}
+	work := &table.Transaction{DB: s.DB, Doing: "set a role"}
 	change := s.standing(member)
 	change.Set, change.Values[":to"] = "SET #role = :to", table.S(string(to))
-	work.update(change, account.ErrChanged)
+	work.Update(change, account.ErrChanged)
 	was, is := member.Role == authz.Owner, to == authz.Owner
 	switch {
 	case was && !is:
-		work.update(s.loseOwner(member.Account), account.ErrLastOwner)
+		work.Update(s.loseOwner(member.Account), account.ErrLastOwner)
 	case is && !was:
-		work.update(table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #owners :one",
+		work.Update(table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #owners :one",
 			Names: map[string]string{"#owners": "owners"}, Values: table.Item{":one": table.N(1)}}, nil)
 	}
-	return work.run(ctx)
+	return work.Run(ctx)
 }
 
 // loseOwner counts an owner less, where one is left after it.
@@ -193,9 +193,9 @@ func (s *Teams) loseOwner(of id.Account) table.Update {
 
 // Leave implements account.Teams.
 func (s *Teams) Leave(ctx context.Context, member account.Member) error {
-	work := &transaction{db: s.DB, doing: "leave an account"}
-	work.remove(s.standing(member), account.ErrChanged)
-	work.remove(table.Update{Table: s.AccountsTable, Key: table.Key(string(member.Developer), accountPrefix+string(member.Account))}, nil)
+	work := &table.Transaction{DB: s.DB, Doing: "leave an account"}
+	work.Remove(s.standing(member), account.ErrChanged)
+	work.Remove(table.Update{Table: s.AccountsTable, Key: table.Key(string(member.Developer), accountPrefix+string(member.Account))}, nil)
 	count, refusal := table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #members :less",
 		Names: map[string]string{}, Values: table.Item{":less": table.N(-1)}}, error(nil)
 	if member.Role == authz.Owner {
@@ -203,6 +203,6 @@ func (s *Teams) Leave(ctx context.Context, member account.Member) error {
 		count.Set += ", #members :less"
 	}
 	count.Names["#members"] = "members"
-	work.update(count, refusal)
-	return work.run(ctx)
+	work.Update(count, refusal)
+	return work.Run(ctx)
 }

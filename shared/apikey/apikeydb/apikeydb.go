@@ -82,7 +82,7 @@ func (s *Store) Revoke(ctx context.Context, app id.App, key id.Key, at time.Time
 	err := s.change(ctx, table.Update{
 		Table: s.Table, Key: ItemKey(app, key),
 		Set: "SET revoked_at = if_not_exists(revoked_at, :at)", If: "attribute_exists(pk)",
-		Values: table.Item{":at": table.N(millis(at))},
+		Values: table.Item{":at": table.N(table.Millis(at))},
 	}, &after)
 	if err != nil {
 		return apikey.Key{}, err

@@ -3,10 +3,10 @@ package apikeydb
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/table"
 )
 
 type row struct {
@@ -32,8 +32,8 @@ type row struct {
 // rowOf is the row of a new key.
 func rowOf(key apikey.Key) row {
 	made := row{App: key.App.String(), ID: string(key.ID), Name: key.Name, Scopes: key.Scopes, Hash: key.Hash[:],
-		CreatedAt: millis(key.CreatedAt), CreatedBy: key.CreatedBy, Fingerprint: key.Fingerprint,
-		ExpiresAt: millis(key.ExpiresAt), RotatedFrom: string(key.RotatedFrom)}
+		CreatedAt: table.Millis(key.CreatedAt), CreatedBy: key.CreatedBy, Fingerprint: key.Fingerprint,
+		ExpiresAt: table.Millis(key.ExpiresAt), RotatedFrom: string(key.RotatedFrom)}
 	for _, source := range key.Sources {
 		made.Sources = append(made.Sources, source.String())
 	}
@@ -42,10 +42,10 @@ func rowOf(key apikey.Key) row {
 
 func (r row) key() (apikey.Key, error) {
 	key := apikey.Key{ID: id.Key(r.ID), App: id.StoredApp(r.App), Name: r.Name, Scopes: r.Scopes,
-		CreatedAt: instant(r.CreatedAt), CreatedBy: r.CreatedBy, Fingerprint: r.Fingerprint,
-		ExpiresAt: instant(r.ExpiresAt), RevokedAt: instant(r.RevokedAt), Suspended: r.Suspended,
-		RotatedAt: instant(r.RotatedAt), RotatedTo: id.Key(r.RotatedTo), RotatedFrom: id.Key(r.RotatedFrom),
-		UsedAt: instant(r.UsedAt), UsedFrom: r.UsedFrom}
+		CreatedAt: table.Instant(r.CreatedAt), CreatedBy: r.CreatedBy, Fingerprint: r.Fingerprint,
+		ExpiresAt: table.Instant(r.ExpiresAt), RevokedAt: table.Instant(r.RevokedAt), Suspended: r.Suspended,
+		RotatedAt: table.Instant(r.RotatedAt), RotatedTo: id.Key(r.RotatedTo), RotatedFrom: id.Key(r.RotatedFrom),
+		UsedAt: table.Instant(r.UsedAt), UsedFrom: r.UsedFrom}
 	if len(r.Hash) != len(key.Hash) {
 		return apikey.Key{}, fmt.Errorf("key %s: hash of %d bytes", r.ID, len(r.Hash))
 	}
@@ -58,19 +58,4 @@ func (r row) key() (apikey.Key, error) {
 		key.Sources = append(key.Sources, source)
 	}
 	return key, nil
-}
-
-// millis and instant keep the zero time as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(millis).UTC()
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -69,39 +68,33 @@ func pointerKey(account id.Account, text string) table.Item {
 
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, made app.App) (app.App, error) {
-	item, err := table.Encode(row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: made.Origins,
-		CreatedAt: millis(made.CreatedAt), Account: string(made.Account), Request: made.Request})
-	if err != nil {
-		return app.App{}, err
-	}
-	writes := []types.TransactWriteItem{{Put: &types.Put{TableName: &s.Table, Item: item,
-		ConditionExpression:                 aws.String("attribute_not_exists(pk)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}}}
+	var standing row
+	work := &table.Transaction{DB: s.DB, Doing: "create an app"}
+	work.Put(s.Table, row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: made.Origins,
+		CreatedAt: table.Millis(made.CreatedAt), Account: string(made.Account), Request: made.Request},
+		"attribute_not_exists(pk)", app.ErrExists)
+	work.Standing(&standing)
 	if made.Account != "" {
-		writes = append(writes, s.count(made.Account, +1, "attribute_not_exists(apps) OR apps < :limit", table.N(app.MaxApps)),
-			types.TransactWriteItem{Put: &types.Put{TableName: &s.Accounts, Item: pointerKey(made.Account, made.ID.String())}})
+		count := s.count(made.Account, +1)
+		count.If, count.Values[":limit"] = "attribute_not_exists(apps) OR apps < :limit", table.N(app.MaxApps)
+		work.Update(count, app.ErrTooMany)
+		work.Put(s.Accounts, pointerKey(made.Account, made.ID.String()), "", nil)
 	}
-	failed, standing, err := s.transact(ctx, "create an app", writes)
+	err := work.Run(ctx)
 	switch {
+	case errors.Is(err, app.ErrExists):
+		return standing.app(), err
 	case err != nil:
 		return app.App{}, err
-	case failed == 0:
-		return standing, app.ErrExists
-	case failed == 1:
-		return app.App{}, app.ErrTooMany
 	}
-	made.CreatedAt = instant(millis(made.CreatedAt))
+	made.CreatedAt = table.Instant(table.Millis(made.CreatedAt))
 	return made, nil
 }
 
-// count adds to the number of the account's apps, on the condition where there is one.
-func (s *Store) count(account id.Account, by int64, condition string, limit types.AttributeValue) types.TransactWriteItem {
-	update := &types.Update{TableName: &s.Accounts, Key: table.Key(string(account), accountKey),
-		UpdateExpression: aws.String("ADD apps :by"), ExpressionAttributeValues: table.Item{":by": table.N(by)}}
-	if condition != "" {
-		update.ConditionExpression, update.ExpressionAttributeValues[":limit"] = &condition, limit
-	}
-	return types.TransactWriteItem{Update: update}
+// count adds to the number of the account's apps.
+func (s *Store) count(account id.Account, by int64) table.Update {
+	return table.Update{Table: s.Accounts, Key: table.Key(string(account), accountKey), Set: "ADD apps :by",
+		Values: table.Item{":by": table.N(by)}}
 }
 
 // Get implements app.Store.
@@ -241,22 +234,7 @@ func texts(list []string) types.AttributeValue {
 }
 
 func (r row) app() app.App {
-	return app.App{ID: id.StoredApp(r.App), Account: id.Account(r.Account), CreatedAt: instant(r.CreatedAt), Request: r.Request,
-		Settings: app.Settings{Name: r.Name, Origins: r.Origins}, DeletedAt: instant(r.DeletedAt), EraseAt: instant(r.EraseAt),
-		ErasedAt: instant(r.ErasedAt)}
-}
-
-// millis and instant keep the zero time as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(millis).UTC()
+	return app.App{ID: id.StoredApp(r.App), Account: id.Account(r.Account), CreatedAt: table.Instant(r.CreatedAt),
+		Request: r.Request, Settings: app.Settings{Name: r.Name, Origins: r.Origins}, DeletedAt: table.Instant(r.DeletedAt),
+		EraseAt: table.Instant(r.EraseAt), ErasedAt: table.Instant(r.ErasedAt)}
 }

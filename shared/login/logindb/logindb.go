@@ -57,21 +57,13 @@ type Row struct {
 // session returns what the row says.
 func (r Row) session() (login.Session, error) {
 	session := login.Session{ID: strings.TrimPrefix(r.Sort, SessionPrefix), Developer: id.Developer(r.Developer),
-		Account: id.Account(r.Account), Epoch: r.Epoch, CreatedAt: instant(r.CreatedAt), SeenAt: instant(r.SeenAt),
-		ConfirmedAt: instant(r.ConfirmedAt), ExpiresAt: instant(r.ExpiresAt), Source: r.Source, Agent: r.Agent}
+		Account: id.Account(r.Account), Epoch: r.Epoch, CreatedAt: table.Instant(r.CreatedAt), SeenAt: table.Instant(r.SeenAt),
+		ConfirmedAt: table.Instant(r.ConfirmedAt), ExpiresAt: table.Instant(r.ExpiresAt), Source: r.Source, Agent: r.Agent}
 	if len(r.Hash) != len(session.Hash) {
 		return login.Session{}, fmt.Errorf("session %s: hash of %d bytes", session.ID, len(r.Hash))
 	}
 	copy(session.Hash[:], r.Hash)
 	return session, nil
-}
-
-// instant keeps the zero time as 0.
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(millis).UTC()
 }
 
 // SessionKey is where a session stands, EpochKey a developer's session epoch.

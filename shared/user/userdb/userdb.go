@@ -7,10 +7,7 @@ package userdb
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -45,6 +42,9 @@ type claim struct {
 	Name  string `dynamodbav:"name"`
 }
 
+// absent is the condition that no row stands under the key.
+const absent = "attribute_not_exists(pk)"
+
 // ItemKey returns the key of a user's profile, for reads of several tables at once.
 func ItemKey(app id.App, user id.User) table.Item {
 	return table.Key(app.String() + "#" + string(user))
@@ -63,75 +63,23 @@ func Decode(item table.Item) (user.User, error) {
 
 func (p profile) user() user.User {
 	return user.User{ID: id.User(p.User), App: id.StoredApp(p.App), Username: p.Username,
-		CreatedAt: time.UnixMilli(p.CreatedAt).UTC(), TokenEpoch: p.TokenEpoch}
+		CreatedAt: table.Instant(p.CreatedAt), TokenEpoch: p.TokenEpoch}
 }
 
-// Create implements user.Store with one transaction. Two transactions on one name at once can cancel each other; the
-// loser tries again until the name is decided.
+// Create implements user.Store with one transaction: the profile, the claim to the name and the routing record.
 func (s *Store) Create(ctx context.Context, made user.User, compared string) error {
-	writes, err := s.writes(made, compared)
+	routing, err := s.Routing(made.App, made.ID)
 	if err != nil {
 		return err
 	}
-	for attempt := 0; ; attempt++ {
-		if err := table.Pause(ctx, attempt); err != nil {
-			return table.Classify("register", err)
-		}
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: writes, ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
-		cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if !ok {
-			if err != nil {
-				return table.Classify("register", err)
-			}
-			return nil
-		}
-		if err := verdict(cancelled.CancellationReasons); err != nil {
-			return err
-		}
-	}
-}
-
-// verdict reads why a transaction was cancelled: nil for a reason that passes, so that the caller tries again.
-func verdict(reasons []types.CancellationReason) error {
-	failed := func(at int) bool {
-		return at < len(reasons) && aws.ToString(reasons[at].Code) == "ConditionalCheckFailed"
-	}
-	switch {
-	case failed(0):
-		return user.ErrExists
-	case failed(1):
-		return user.ErrNameTaken
-	}
-	for _, reason := range reasons {
-		switch aws.ToString(reason.Code) {
-		case "", "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			return fmt.Errorf("register: transaction cancelled: %s: %s", aws.ToString(reason.Code), aws.ToString(reason.Message))
-		}
-	}
-	return nil
-}
-
-// writes are the profile, the claim to the name and the routing record, in the order that verdict knows.
-func (s *Store) writes(made user.User, compared string) ([]types.TransactWriteItem, error) {
 	key := ItemKey(made.App, made.ID)["pk"].(*types.AttributeValueMemberS).Value
-	items := []any{
-		profile{Key: key, User: string(made.ID), App: made.App.String(), Username: made.Username,
-			CreatedAt: made.CreatedAt.UnixMilli(), TokenEpoch: made.TokenEpoch},
-		claim{Key: nameKey(made.App, compared), User: string(made.ID), Shard: shard(made.App, made.ID), Name: compared},
-	}
-	var writes []types.TransactWriteItem
-	for _, item := range items {
-		encoded, err := table.Encode(item)
-		if err != nil {
-			return nil, err
-		}
-		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
-			TableName: &s.Table, Item: encoded, ConditionExpression: aws.String("attribute_not_exists(pk)")}})
-	}
-	routing, err := s.Routing(made.App, made.ID)
-	return append(writes, routing), err
+	work := &table.Transaction{DB: s.DB, Doing: "register"}
+	work.Put(s.Table, profile{Key: key, User: string(made.ID), App: made.App.String(), Username: made.Username,
+		CreatedAt: table.Millis(made.CreatedAt), TokenEpoch: made.TokenEpoch}, absent, user.ErrExists)
+	work.Put(s.Table, claim{Key: nameKey(made.App, compared), User: string(made.ID), Shard: shard(made.App, made.ID),
+		Name: compared}, absent, user.ErrNameTaken)
+	work.Add(routing, nil)
+	return work.Run(ctx)
 }
 
 // Get implements user.Store.
