@@ -39,8 +39,9 @@ func hasLoopback(address string) bool {
 	return true
 }
 
-// mails and guesses are what one source may have sent and get wrong in an hour, less some for others who use it.
-var mails, guesses = allowed{most: 45}, allowed{most: 40}
+// mails and guesses are what one source may have sent and get wrong in an hour, 50 of each, less those of the guide's two
+// walks and some for what no test counts.
+var mails, guesses = allowed{most: 30}, allowed{most: 30}
 
 // allowed is a number of requests that a source may make.
 type allowed struct {
@@ -183,6 +184,9 @@ func signUp(t *testing.T, name string) (who developer, token string) {
 	who = developer{email: address(name), password: password, visitor: visitor()}
 	token = mailed(t, who.email, "confirm", func() {
 		answer := post(t, who.visitor, "/signup", object{"email": who.email, "password": who.password, "account": "Account of " + name})
+		if !onRunner && answer.Text("code") == "too_many_attempts" {
+			t.Skip("the one source of these tests has had its mails of this hour, in an earlier run")
+		}
 		wantStatus(t, answer, http.StatusAccepted)
 	})
 	return who, token
