@@ -12,8 +12,13 @@ import (
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
+// wantStatus checks the answer's status. Where all requests come from one source, an earlier run within the hour may have
+// used up what one source is allowed: then there is nothing to check.
 func wantStatus(t *testing.T, answer client.Answer, status int) {
 	t.Helper()
+	if !onRunner && status < http.StatusBadRequest && answer.Text("code") == "too_many_attempts" {
+		t.Skip("the one source of these tests has made its requests of this hour, in an earlier run")
+	}
 	if answer.Status != status {
 		t.Fatalf("status %d wanted, not %s", status, answer)
 	}
