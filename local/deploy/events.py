@@ -1,7 +1,7 @@
 """Which function of template.yaml each file of events/ is for, and whether an answer to one is sound.
 
     events.py list            prints "Function file", one a line
-    events.py judge ANSWER    exits 1 if the function did not end well
+    events.py judge <ANSWER   exits 1 if the function did not end well
 
 Runs in SAM CLI's own Python, for its template reader.
 """
@@ -66,4 +66,4 @@ def judge(answer):
 if sys.argv[1] == "list":
     list_events()
 else:
-    sys.exit(0 if judge(sys.argv[2]) else 1)
+    sys.exit(0 if judge(sys.stdin.read().strip()) else 1)
