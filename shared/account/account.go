@@ -12,11 +12,11 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/name"
 )
 
 const (
@@ -54,11 +54,8 @@ func ParseEmail(text, field string) (Email, error) {
 
 // checkName refuses the name of an account that shows nothing, breaks a line or turns the direction of the text around it: no
 // name shall pass for another part of a page or a mail.
-func checkName(name, field string) error {
-	unfit := func(r rune) bool {
-		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
-	}
-	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unfit) {
+func checkName(text, field string) error {
+	if !name.Plain(text) {
 		return fault.Invalid(fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}})
 	}
 	return nil

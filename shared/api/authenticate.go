@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/login"
 )
 
 // KeyInBody is the member that every body may carry: the API key in the form of TokenIM's published examples.
@@ -56,7 +57,7 @@ func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation)
 	}
 	request := authz.Request{Actor: operation.Actor.of(ctx, seen), Source: seen.source, App: ctx.Header("X-App-Id")}
 	switch {
-	case strings.HasPrefix(credential, SessionPrefix):
+	case strings.HasPrefix(credential, login.Prefix):
 		return a.authenticator.Session(ctx.Context(), credential, request)
 	case looksLikeToken(credential):
 		return a.authenticator.Token(ctx.Context(), credential, request)

@@ -12,10 +12,6 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 )
 
-// SessionPrefix begins the text of every developer's session, so that it is told from keys and user tokens, and so that
-// people and secret scanners recognise one.
-const SessionPrefix = "ts_"
-
 const (
 	// sessionCookie is bound by its prefix to this very host, to https and to the whole site, so that no other host of the
 	// domain can plant one (RFC 6265bis, 4.1.3.2).

@@ -11,10 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/name"
 )
 
 const (
@@ -95,7 +95,7 @@ func sameButPort(origin, allowed string) bool {
 // checked returns the settings as they are kept, or what is wrong with each field.
 func (s Settings) checked() (Settings, error) {
 	var wrong []fault.Field
-	if !plain(s.Name) {
+	if !name.Plain(s.Name) {
 		wrong = append(wrong, fault.Field{Name: "name", Code: fault.FieldInvalid, Args: []any{"name"}})
 	}
 	origins := []string{}
@@ -117,15 +117,6 @@ func (s Settings) checked() (Settings, error) {
 
 // fingerprint is the App.Request of settings.
 func (s Settings) fingerprint() string { return id.Hash(append([]string{s.Name}, s.Origins...)...) }
-
-// plain tells whether a name shows what it is: something other than blanks, and nothing that breaks a line or turns the
-// direction of the text around it, so that no name can pass for another part of a page or a mail.
-func plain(name string) bool {
-	unfit := func(r rune) bool {
-		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
-	}
-	return strings.TrimSpace(name) != "" && !strings.ContainsFunc(name, unfit)
-}
 
 // Grace returns how long a deleted app can be restored, from APP_GRACE_DAYS: 1 to 30 days, 7 for "". Another text is a
 // defect of the template.

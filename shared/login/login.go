@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// sessionPrefix begins the text of every session; api.SessionPrefix is the same.
-	sessionPrefix = "ts_"
+	// Prefix begins the text of every session, so that it is told from keys and user tokens, and so that people and secret
+	// scanners recognise one.
+	Prefix = "ts_"
 
 	developerLength = 22 // base62 characters of a developer ID behind its prefix
 	// IDLength is how many base62 characters a session's public ID has, SecretLength its secret: 256 bits.
@@ -61,8 +62,8 @@ type Text struct {
 
 // Parse takes a session's text apart; what Format did not write is fault.SessionInvalid.
 func Parse(text string) (Text, error) {
-	parts := strings.Split(strings.TrimPrefix(text, sessionPrefix), "_")
-	if !strings.HasPrefix(text, sessionPrefix) || len(parts) != 3 || len(parts[0]) != developerLength ||
+	parts := strings.Split(strings.TrimPrefix(text, Prefix), "_")
+	if !strings.HasPrefix(text, Prefix) || len(parts) != 3 || len(parts[0]) != developerLength ||
 		len(parts[1]) != IDLength || len(parts[2]) != SecretLength || !id.IsBase62(strings.Join(parts, "")) {
 		return Text{}, fault.New(fault.SessionInvalid)
 	}
@@ -71,7 +72,7 @@ func Parse(text string) (Text, error) {
 
 // Format writes a session with its secret.
 func Format(developer id.Developer, session, secret string) string {
-	return sessionPrefix + strings.TrimPrefix(string(developer), "dev_") + "_" + session + "_" + secret
+	return Prefix + strings.TrimPrefix(string(developer), "dev_") + "_" + session + "_" + secret
 }
 
 // Check tells whether the session may be used with the text at the time, under the developer's epoch of now:

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -30,7 +29,7 @@ func TestFormatAndParse(t *testing.T) {
 	if err != nil || parsed != (login.Text{Developer: session.Developer, ID: session.ID, Hash: session.Hash}) {
 		t.Fatalf("Parse(%s) = %+v, %v", text, parsed, err)
 	}
-	if !strings.HasPrefix(text, api.SessionPrefix) {
+	if !strings.HasPrefix(text, login.Prefix) {
 		t.Errorf("the edge does not know %s for a session", text)
 	}
 }
