@@ -52,9 +52,16 @@ docs: ## Write the documents that are made from the code
 	go test ./tests/architecture -count=1 -update
 
 bootstrap-key: ## Make the first app and API key on AWS (STACK=tokenim ORIGINS=https://…)
-	@table=$$(aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='KeysTableName'].OutputValue" --output text)
+	@output() { aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='$$1'].OutputValue" --output text; }
+	table=$$(output KeysTableName)
+	records=$$(output RecordsTableName)
 	eval "$$(aws configure export-credentials --format env)"
-	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -origins "$(ORIGINS)"
+	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/bootstrapkey -table "$$table" -records "$$records" -origins "$(ORIGINS)"
+
+audit-verify: ## Verify the audit records (STACK=tokenim LOG=app_… for one log, HEADS=heads.json to find a rollback)
+	@table=$$(aws cloudformation describe-stacks --stack-name "$${STACK:-tokenim}" --query "Stacks[0].Outputs[?OutputKey=='RecordsTableName'].OutputValue" --output text)
+	eval "$$(aws configure export-credentials --format env)"
+	AWS_REGION="$${AWS_REGION:-$$(aws configure get region)}" go run ./local/auditverify -table "$$table" -log "$(LOG)" -heads "$(HEADS)"
 
 drill: tools ## Rehearse the loss and the restore of all tables
 	@go run ./local/drill
@@ -110,4 +117,4 @@ $(MINISTACK): local/deploy/requirements.txt
 	.tools/ministack/bin/pip install --quiet --disable-pip-version-check -r local/deploy/requirements.txt
 	touch $@
 
-.PHONY: help run test deploy-local undeploy-local test-deployed test-sam drill second-engine targets redrive lint sam-build bench docs bootstrap-key clean tools go-version
+.PHONY: help run test deploy-local undeploy-local test-deployed test-sam drill second-engine targets redrive lint sam-build bench docs bootstrap-key audit-verify clean tools go-version

@@ -22,13 +22,16 @@ func main() {
 		os.Exit(1)
 	}
 	core := wire.NewConsole()
-	accounts, developers := table.Name("ACCOUNTS"), table.Name("DEVELOPERS")
+	accounts, developers, records := table.Name("ACCOUNTS"), table.Name("DEVELOPERS"), wire.Records(core.DB)
 	account.Routes(core.Edge, &account.Service{
-		Logins:   &accountdb.Logins{DB: core.DB, DevelopersTable: developers, AccountsTable: accounts, Clock: clock.System{}},
-		Sessions: accountdb.NewSessions(core.DB, accounts, clock.System{}),
-		Teams:    &accountdb.Teams{DB: core.DB, AccountsTable: accounts, DevelopersTable: developers, Clock: clock.System{}},
-		Guesses:  &guess.Limiter{Store: &guessdb.Store{DB: core.DB, Table: developers}, Clock: clock.System{}},
-		Sealer:   core.Keyring, Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Clock: clock.System{},
+		Logins: &accountdb.Logins{DB: core.DB, DevelopersTable: developers, AccountsTable: accounts, Records: records.Writer,
+			Clock: clock.System{}},
+		Sessions: accountdb.NewSessions(core.DB, accounts, records.Writer, clock.System{}),
+		Teams: &accountdb.Teams{DB: core.DB, AccountsTable: accounts, DevelopersTable: developers, Records: records.Writer,
+			Clock: clock.System{}},
+		Records: records,
+		Guesses: &guess.Limiter{Store: &guessdb.Store{DB: core.DB, Table: developers}, Clock: clock.System{}},
+		Sealer:  core.Keyring, Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Clock: clock.System{},
 	})
 	wire.Serve(core.Edge)
 }

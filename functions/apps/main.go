@@ -11,6 +11,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/invoke"
 	"github.com/tokenim/tokenim/shared/notice"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/task/taskdb"
 	"github.com/tokenim/tokenim/shared/wire"
@@ -19,7 +20,7 @@ import (
 func main() {
 	core := wire.NewConsole()
 	keys := table.Name("KEYS")
-	apps := &appdb.Store{DB: core.DB, Table: keys, Accounts: table.Name("ACCOUNTS")}
+	apps := &appdb.Store{DB: core.DB, Table: keys, Accounts: table.Name("ACCOUNTS"), Records: recorddb.WriterFromEnvironment(core.DB)}
 	app.Routes(core.Edge, &app.Service{
 		Store: apps, Keys: appdb.Keys{Store: &apikeydb.Store{DB: core.DB, Table: keys}},
 		Sockets: wire.Sockets(core.DB), Tasks: &taskdb.Store{DB: core.DB, Table: table.Name("TASKS")},

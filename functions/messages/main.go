@@ -16,6 +16,7 @@ func main() {
 	messages := core.Messages(connections)
 	messages.Claims = &messagedb.Claims{DB: core.DB, Table: table.Name("SENDS")}
 	edge := core.API()
+	edge.RecordTo(wire.Records(core.DB))
 	message.Routes(edge, messages, core.Keyring)
 	frames := socket.New(core.Authenticator, connections, core.Log)
 	windows := &session.Resumer{Connections: connections, Messages: messages}

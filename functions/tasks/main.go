@@ -15,6 +15,7 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/invoke"
 	"github.com/tokenim/tokenim/shared/notice"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/task"
 	"github.com/tokenim/tokenim/shared/task/taskdb"
@@ -24,7 +25,7 @@ import (
 func main() {
 	db, now := wire.Background(), &task.Ahead{Clock: clock.System{}}
 	keys := &apikeydb.Store{DB: db, Table: table.Name("KEYS")}
-	apps := &appdb.Store{DB: db, Table: keys.Table, Accounts: table.Name("ACCOUNTS")}
+	apps := &appdb.Store{DB: db, Table: keys.Table, Accounts: table.Name("ACCOUNTS"), Records: recorddb.WriterFromEnvironment(db)}
 	tell := &notice.Notices{Queue: invoke.FromEnvironment[account.Job]("MAIL_FUNCTION"), Apps: apps, Clock: now}
 	service := &app.Service{Store: apps, Keys: appdb.Keys{Store: keys}, Sockets: wire.Sockets(db), Notices: tell, Clock: now}
 	eraser := &erase.Eraser{Apps: apps, Store: erasedb.FromEnvironment(db), Notices: tell, Clock: now}
@@ -34,7 +35,6 @@ func main() {
 	}
 	runner := &task.Runner{Store: &taskdb.Store{DB: db, Table: table.Name("TASKS")}, Handlers: map[task.Kind]task.Handler{
 		task.AppSuspend: service.SuspendTask, task.AppNotice: service.NoticeTask, task.AppErase: eraser.Task,
-		task.KeyExpiring: ofKey(warnings.Expiring), task.KeyRotated: ofKey(warnings.Rotated),
-	}}
+		task.KeyExpiring: ofKey(warnings.Expiring), task.KeyRotated: ofKey(warnings.Rotated), task.PolicyAlign: wire.AlignPolicies(db)}}
 	wire.Start(now.Handler(runner.Run))
 }

@@ -8,7 +8,9 @@ import (
 
 func main() {
 	core := wire.NewCore()
+	core.Registers()
 	edge := core.API()
+	edge.RecordTo(wire.Records(core.DB))
 	user.Routes(edge, core.Users, core.Keyring)
 	wire.Serve(edge)
 }

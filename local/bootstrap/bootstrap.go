@@ -21,6 +21,8 @@ import (
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 )
 
 // Made is what bootstrapping has made.
@@ -29,16 +31,21 @@ type Made struct {
 	APIKey string `json:"api_key"`
 }
 
-// Make creates an app with the allowed origins and a key with every scope, in the table of the keys.
-func Make(ctx context.Context, db *dynamodb.Client, table string, origins []string) (Made, error) {
+// Tables are the names of the tables that bootstrapping writes to.
+type Tables struct{ Keys, Records string }
+
+// Make creates an app with the allowed origins and a key with every scope, and the key's record. The app has none: no
+// account owns it.
+func Make(ctx context.Context, db *dynamodb.Client, tables Tables, origins []string) (Made, error) {
 	tenant := id.Source{}.App()
 	made := Made{App: tenant.String()}
-	apps := &appdb.Store{DB: db, Table: table}
+	apps := &appdb.Store{DB: db, Table: tables.Keys}
 	first := app.App{ID: tenant, Settings: app.Settings{Name: "bootstrap", Origins: origins}, CreatedAt: clock.System{}.Now()}
-	if _, err := apps.Create(ctx, first); err != nil {
+	if _, err := apps.Create(ctx, first, record.Record{}); err != nil {
 		return Made{}, fmt.Errorf("make the first app: %w", err)
 	}
-	keys := &apikey.Service{Store: &apikeydb.Store{DB: db, Table: table}, Clock: clock.System{}}
+	keys := &apikey.Service{Clock: clock.System{}, Store: &apikeydb.Store{DB: db, Table: tables.Keys,
+		Records: &recorddb.Writer{DB: db, Table: tables.Records}}}
 	text, err := keys.Bootstrap(ctx, tenant, authz.Scopes())
 	if err != nil {
 		return Made{}, fmt.Errorf("make the first key: %w", err)
@@ -65,7 +72,7 @@ func Local(ctx context.Context, environment map[string]string, dataDir string) (
 	if made.APIKey != "" && stands(ctx, db, environment["TABLE_KEYS"], made) {
 		return made.APIKey, nil
 	}
-	if made, err = Make(ctx, db, environment["TABLE_KEYS"], localOrigins); err != nil {
+	if made, err = Make(ctx, db, Tables{Keys: environment["TABLE_KEYS"], Records: environment["TABLE_RECORDS"]}, localOrigins); err != nil {
 		return "", err
 	}
 	text, err := json.Marshal(made)

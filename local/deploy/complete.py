@@ -151,7 +151,7 @@ def main():
     expire_items(stack)
     where = {"http": http_url(stack),
              "websocket": (EXECUTE_API + websocket).replace("http", "ws", 1),
-             "keys_table": stack.outputs["KeysTableName"]}
+             "keys_table": stack.outputs["KeysTableName"], "records_table": stack.outputs["RecordsTableName"]}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(where, file)
 

@@ -14,7 +14,7 @@ step() { echo "== $1 (${SECONDS}s)"; }
 # quietly COMMAND: its output is shown only when it fails.
 quietly() {
   local log=.local/deploy.log
-  "$@" >"$log" 2>&1 || { cat "$log" >&2; fail "Failed: $1 $2"; }
+  "$@" >"$log" 2>&1 || { cat "$log" >&2; fail "Failed: $*"; }
 }
 
 step "start the AWS emulator"

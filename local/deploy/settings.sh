@@ -49,6 +49,6 @@ field() { "$PYTHON" -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.
 
 # build ARGUMENTS: `sam build` outside the tree, with the flags of the deployed build (samconfig.toml, local/run/build.go).
 build() {
-  CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc -ldflags=-s" \
+  CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc,nethttpomithttp2 -ldflags=-s" \
     "$SAM" build --template template.yaml --build-dir .local/sam --parallel --parameter-overrides "Architecture=$ARCHITECTURE" "$@"
 }

@@ -24,7 +24,7 @@ func environment(t *testing.T) string {
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", *db.Options().BaseEndpoint)
 	t.Setenv("LOCAL_KEY_FILE", filepath.Join(t.TempDir(), "master.key"))
 	storetest.OK(t, "key file", os.WriteFile(os.Getenv("LOCAL_KEY_FILE"), []byte(strings.Repeat("ab", 32)), 0o600))
-	_, err = bootstrap.Make(t.Context(), db, variables["TABLE_KEYS"], nil)
+	_, err = bootstrap.Make(t.Context(), db, bootstrap.Tables{Keys: variables["TABLE_KEYS"], Records: variables["TABLE_RECORDS"]}, nil)
 	storetest.OK(t, "bootstrap", err)
 	pairs := []string{}
 	for _, name := range backup.Names() {
@@ -40,9 +40,9 @@ func TestCheckExportImport(t *testing.T) {
 		says string
 	}{
 		{[]string{"-check", "-tables", tables}, "1 apps, 1 API keys"},
-		{[]string{"-export", "-folder", folder, "-tables", tables}, "exported 2 items"},
+		{[]string{"-export", "-folder", folder, "-tables", tables}, "exported 4 items"},
 		{[]string{"-check", "-folder", folder}, "1 apps, 1 API keys"},
-		{[]string{"-import", "-replace", "-folder", folder, "-tables", tables}, "imported 2 items"},
+		{[]string{"-import", "-replace", "-folder", folder, "-tables", tables}, "imported 4 items"},
 		{[]string{"-check", "-tables", tables}, "0 problems"},
 	} {
 		var out strings.Builder
@@ -70,7 +70,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
 	for says, args := range map[string][]string{
 		"say what to do":     {"-folder", "x"},
-		"USERS is not named": {"-check", "-tables", "DATA_KEYS=a,DEVELOPERS=b,ACCOUNTS=c,KEYS=d,TASKS=e"},
+		"USERS is not named": {"-check", "-tables", "DATA_KEYS=a,DEVELOPERS=b,ACCOUNTS=c,KEYS=d,GRANTS=e,RECORDS=f,TASKS=g"},
 		`"OTHERS=a" is not`:  {"-check", "-tables", "OTHERS=a"},
 		"flag provided but":  {"-unknown"},
 		"-folder is needed":  {"-export", "-tables", "KEYS=a"},

@@ -70,7 +70,7 @@ func (r *rehearsal) live(ctx context.Context) error {
 	defer runner.Close()
 	tables := tablesOf(runner.Template(), runner.DynamoDB())
 	for range 2 {
-		made, err := bootstrap.Make(ctx, tables.DB, tables.Physical["KEYS"], nil)
+		made, err := bootstrap.Make(ctx, tables.DB, bootstrap.Tables{Keys: tables.Physical["KEYS"], Records: tables.Physical["RECORDS"]}, nil)
 		if err != nil {
 			return err
 		}

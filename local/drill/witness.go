@@ -13,13 +13,14 @@ type witness map[string][]string
 
 // testify asks for all of it.
 func (p *population) testify(ctx context.Context) (witness, error) {
-	paths := []string{"/users", "/keys"}
+	paths := []string{"/users"}
 	for _, user := range p.users {
 		paths = append(paths, "/users/"+user+"/conversations", "/users/"+user+"/messages", "/users/"+user+"/messages?unread=true")
 	}
 	for _, t := range p.talks {
 		paths = append(paths, "/conversations/"+t.id+"/messages", "/conversations/"+t.id+"/messages?order=desc")
 	}
+	paths = append(paths, "/keys") // the last: the first use of a permission is noted in the key that used it
 	said := witness{}
 	for _, path := range paths {
 		var err error

@@ -47,7 +47,7 @@ func build(ctx context.Context, o Options, functions []*template.Function) error
 
 // compile runs one `go build` for all functions.
 func compile(ctx context.Context, root, staging string, functions []*template.Function) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags=-s", "-o", staging + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,nethttpomithttp2", "-ldflags=-s", "-o", staging + string(filepath.Separator)}
 	for _, f := range functions {
 		args = append(args, "./"+f.Folder)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -36,7 +37,7 @@ func (w *world) blow(fuse *storetest.Fuse) {
 }
 
 // Whatever write a process dies at, before it or after it, another try leads to the right end, and nothing is left half
-// done.
+// done: each change has its record, and each record its change.
 func TestCrashes(t *testing.T) {
 	for name, prepare := range accidents {
 		t.Run(name, func(t *testing.T) {
@@ -70,12 +71,35 @@ func (w *world) crash(where string, fuse *storetest.Fuse, a accident) (blown boo
 	return fuse.Blown()
 }
 
+// wantRecords checks how many records of the action there are in the account's log.
+func (w *world) wantRecords(of id.Account, action record.Action, want int) {
+	w.t.Helper()
+	got := 0
+	for _, each := range w.store.Logs.All(record.OfAccount(of)) {
+		if each.Action == action {
+			got++
+		}
+	}
+	if got != want {
+		w.t.Fatalf("%d records of %s, want %d", got, action, want)
+	}
+}
+
+// wantLogins checks that every session of the developer has a record of its beginning, and every such record a session.
+func (w *world) wantLogins(of id.Account, developer id.Developer) {
+	w.t.Helper()
+	sessions, err := w.store.List(w.t.Context(), developer)
+	w.ok("List", err)
+	w.wantRecords(of, record.LoginSucceeded, len(sessions))
+}
+
 // accidents are prepared in a new world.
 var accidents = map[string]func(w *world) accident{
 	"sign up":         crashSignUp,
 	"confirm":         crashConfirm,
 	"login":           crashLogin,
 	"login by code":   crashLoginByCode,
+	"recovery code":   crashRecovery,
 	"unlocked login":  crashUnlocked,
 	"reset":           crashReset,
 	"change password": crashChangePassword,
@@ -92,7 +116,7 @@ var accidents = map[string]func(w *world) accident{
 func crashSignUp(w *world) accident {
 	try := func() error { return w.SignUp(w.t.Context(), account.SignUp{Email: ann, Password: good}, w.visit) }
 	return accident{try, nil, func() {
-		_, _, err := w.Confirm(w.t.Context(), w.token(ann, account.ActionConfirm), good)
+		_, _, err := w.Confirm(w.t.Context(), w.token(ann, account.ActionConfirm), good, w.visit)
 		w.ok("Confirm", err)
 		w.login(ann, good)
 	}}
@@ -102,52 +126,81 @@ func crashConfirm(w *world) accident {
 	w.ok("SignUp", w.SignUp(w.t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	try := func() error {
-		_, _, err := w.Confirm(w.t.Context(), token, good)
+		_, _, err := w.Confirm(w.t.Context(), token, good, w.visit)
 		return err
 	}
 	return accident{try, []fault.Code{fault.LinkInvalid}, func() {
 		if caller := w.caller(w.login(ann, good)); caller.Role != authz.Owner {
 			w.t.Fatalf("confirmed as %+v", caller)
+		} else {
+			w.wantRecords(caller.Account, record.AccountCreated, 1)
+			w.wantRecords(caller.Account, record.MemberJoined, 1)
 		}
 	}}
 }
 
 func crashLogin(w *world) accident {
-	w.enter(ann)
+	developer, made := w.enter(ann)
 	var session string
 	return accident{func() (err error) {
 		session, err = w.try(ann, account.Proof{Password: good})
 		return err
-	}, nil, func() { w.caller(session) }}
+	}, nil, func() {
+		w.caller(session)
+		w.wantLogins(made.ID, developer.ID)
+	}}
 }
 
 func crashLoginByCode(w *world) accident {
-	w.enter(ann)
+	developer, made := w.enter(ann)
 	f := w.turnOn(w.login(ann, good))
 	var session string
 	return accident{func() (err error) {
 		session, err = w.try(ann, account.Proof{Password: good, Code: f.next()})
 		return err
-	}, nil, func() { w.caller(session) }}
+	}, nil, func() {
+		w.caller(session)
+		w.wantLogins(made.ID, developer.ID)
+	}}
+}
+
+func crashRecovery(w *world) accident {
+	developer, made := w.enter(ann)
+	codes := w.turnOn(w.login(ann, good)).codes
+	return accident{func() error {
+		_, err := w.try(ann, account.Proof{Password: good, Recovery: codes[0]})
+		return err
+	}, []fault.Code{fault.SecondFactorWrong}, func() {
+		_, factor, err := w.store.Developer(w.t.Context(), developer.ID)
+		if err != nil || len(factor.Recovery) != len(codes)-1 {
+			w.t.Fatalf("%d codes left, %v", len(factor.Recovery), err)
+		}
+		w.wantRecords(made.ID, record.RecoveryUsed, 1)
+		w.wantLogins(made.ID, developer.ID)
+	}}
 }
 
 func crashUnlocked(w *world) accident {
-	w.enter(ann)
+	_, made := w.enter(ann)
 	w.ok("AskUnlock", w.AskUnlock(w.t.Context(), ann, w.visit))
 	attempt := account.Attempt{Email: ann, Proof: account.Proof{Password: good}, Unlock: w.token(ann, account.ActionUnlock)}
 	return accident{func() error {
 		_, _, err := w.Login(w.t.Context(), attempt, w.visit)
 		return err
-	}, []fault.Code{fault.LinkInvalid}, func() { w.login(ann, good) }}
+	}, []fault.Code{fault.LinkInvalid}, func() {
+		w.login(ann, good)
+		w.wantRecords(made.ID, record.AccountUnlocked, 1)
+	}}
 }
 
 func crashReset(w *world) accident {
-	w.enter(ann)
+	_, made := w.enter(ann)
 	session := w.login(ann, good)
 	w.ok("Forgot", w.Forgot(w.t.Context(), ann, w.visit))
 	token := w.token(ann, account.ActionReset)
 	try := func() error { return w.Reset(w.t.Context(), token, better, w.visit) }
 	return accident{try, []fault.Code{fault.LinkInvalid}, func() {
+		w.wantRecords(made.ID, record.PasswordReset, 1)
 		w.login(ann, better)
 		_, err := w.whoever(session)
 		w.refused("an older session", err, fault.SessionInvalid)
@@ -157,13 +210,14 @@ func crashReset(w *world) accident {
 }
 
 func crashChangePassword(w *world) accident {
-	w.enter(ann)
+	_, made := w.enter(ann)
 	session, other := w.login(ann, good), w.login(ann, good)
 	caller := w.caller(session)
 	try := func() error {
 		return w.ChangePassword(w.t.Context(), caller, account.Proof{Password: good}, better, w.visit)
 	}
 	return accident{try, []fault.Code{fault.InvalidCredentials}, func() {
+		w.wantRecords(made.ID, record.PasswordChanged, 1)
 		w.login(ann, better)
 		w.caller(session)
 		_, err := w.whoever(other)
@@ -172,19 +226,20 @@ func crashChangePassword(w *world) accident {
 }
 
 func crashConfirmEmail(w *world) accident {
-	developer, _ := w.enter(ann)
+	developer, made := w.enter(ann)
 	w.ok("ChangeEmail", w.ChangeEmail(w.t.Context(), w.caller(w.login(ann, good)), bob, w.visit))
 	token := w.token(bob, account.ActionEmail)
 	return accident{func() error { return w.ConfirmEmail(w.t.Context(), token, w.visit) }, []fault.Code{fault.LinkInvalid}, func() {
 		if caller := w.caller(w.login(bob, good)); caller.Developer != developer.ID {
 			w.t.Fatalf("logged in as %+v", caller)
 		}
+		w.wantRecords(made.ID, record.EmailChanged, 1)
 		w.signUp(ann) // the old address is free
 	}}
 }
 
 func crashTurnOn(w *world) accident {
-	w.enter(ann)
+	_, of := w.enter(ann)
 	caller := w.caller(w.login(ann, good))
 	made, err := w.BeginFactor(w.t.Context(), caller)
 	w.ok("BeginFactor", err)
@@ -197,20 +252,24 @@ func crashTurnOn(w *world) accident {
 		w.refused("without a code", err, fault.SecondFactorRequired)
 		_, err = w.try(ann, account.Proof{Password: good, Code: f.next()})
 		w.ok("with a code", err)
+		w.wantRecords(of.ID, record.FactorAdded, 1)
 	}}
 }
 
 func crashTurnOff(w *world) accident {
-	w.enter(ann)
+	_, made := w.enter(ann)
 	session := w.login(ann, good)
 	f, caller := w.turnOn(session), w.caller(session)
 	return accident{func() error {
 		return w.TurnOffFactor(w.t.Context(), caller, account.Proof{Password: good, Code: f.next()}, w.visit)
-	}, []fault.Code{fault.SecondFactorOff}, func() { w.login(ann, good) }}
+	}, []fault.Code{fault.SecondFactorOff}, func() {
+		w.login(ann, good)
+		w.wantRecords(made.ID, record.FactorRemoved, 1)
+	}}
 }
 
 func crashInvite(w *world) accident {
-	w.enter(ann)
+	_, made := w.enter(ann)
 	owner := w.caller(w.login(ann, good))
 	return accident{func() error {
 		_, err := w.Invite(w.t.Context(), owner, bob, authz.Admin, w.visit)
@@ -218,6 +277,9 @@ func crashInvite(w *world) accident {
 	}, nil, func() {
 		_, err := w.Accept(w.t.Context(), w.token(bob, account.ActionInvitation), good, w.visit)
 		w.ok("Accept", err)
+		open, err := w.store.Invitations(w.t.Context(), made.ID)
+		w.ok("Invitations", err)
+		w.wantRecords(made.ID, record.MemberInvited, len(open)+1)
 	}}
 }
 
@@ -237,6 +299,7 @@ func crashAccept(w *world) accident {
 		if err != nil || len(open) > 0 {
 			w.t.Fatalf("open invitations %v, %v", open, err)
 		}
+		w.wantRecords(made.ID, record.MemberJoined, 1)
 	}}
 }
 
@@ -262,6 +325,7 @@ func crashRemove(w *world) accident {
 			if role := w.roleOf(owner.Account, admin.Developer); role != "" {
 				w.t.Fatalf("still %s", role)
 			}
+			w.wantRecords(owner.Account, record.MemberRemoved, 1)
 		}}
 }
 
@@ -274,16 +338,20 @@ func crashSetRole(w *world) accident {
 		if role := w.roleOf(owner.Account, admin.Developer); role != authz.Auditor {
 			w.t.Fatalf("now %s", role)
 		}
+		w.wantRecords(owner.Account, record.MemberChanged, 1)
 	}}
 }
 
 func crashEndOthers(w *world) accident {
-	w.enter(ann)
+	developer, made := w.enter(ann)
 	mine, other := w.login(ann, good), w.login(ann, good)
 	caller := w.caller(mine)
 	return accident{func() error { return w.EndOthers(w.t.Context(), caller, w.visit) }, nil, func() {
 		w.caller(mine)
 		_, err := w.whoever(other)
 		w.refused("another session", err, fault.SessionInvalid)
+		epoch, err := w.store.Epoch(w.t.Context(), developer.ID)
+		w.ok("Epoch", err)
+		w.wantRecords(made.ID, record.SessionsEnded, int(epoch))
 	}}
 }

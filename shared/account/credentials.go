@@ -8,6 +8,7 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/mail"
 	"github.com/tokenim/tokenim/shared/password"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // spent makes a link that was used before one that does not work.
@@ -41,7 +42,12 @@ func (s *Service) Reset(ctx context.Context, token, text string, visit Visit) er
 	if err != nil {
 		return err
 	}
-	if err := spent(s.Logins.SetPassword(ctx, developer.ID, developer.Version, hashed, &link.Hash, "")); err != nil {
+	where, err := s.atHome(ctx, developer.ID, visit)
+	if err != nil {
+		return err
+	}
+	done := s.record(where, record.PasswordReset, string(developer.ID), nil, nil)
+	if err := spent(s.Logins.SetPassword(ctx, developer.ID, developer.Version, hashed, &link.Hash, "", done)); err != nil {
 		return err
 	}
 	s.notify(ctx, notice(mail.PasswordChanged, developer, visit))
@@ -59,11 +65,22 @@ func (s *Service) newPassword(ctx context.Context, field string, developer Devel
 
 // prove counts a guess and checks the proof of a developer who is logged in. The count is the developer's own: only who
 // has a session can guess here, so nobody can be locked out by strangers.
-func (s *Service) prove(ctx context.Context, developer Developer, factor *Factor, proof Proof, visit Visit) error {
-	subject := "proof of " + string(developer.ID)
+func (s *Service) prove(ctx context.Context, caller authz.Caller, developer Developer, factor *Factor, proof Proof, visit Visit) error {
+	subject, where := "proof of "+string(developer.ID), during(caller, "")
 	if err := s.Guesses.Take(ctx, subject, confirmRule); err != nil {
 		return err
 	}
+	err := s.evaluate(ctx, where, developer, factor, proof, visit)
+	if err != nil {
+		s.failed(ctx, where.log, record.ProofFailed, developer.ID, visit, err)
+		return err
+	}
+	lenient(ctx, s.Guesses.Clear(ctx, subject))
+	return nil
+}
+
+// evaluate checks the proof.
+func (s *Service) evaluate(ctx context.Context, where scene, developer Developer, factor *Factor, proof Proof, visit Visit) error {
 	right, err := password.Verify(ctx, developer.Password, proof.Password)
 	if err != nil {
 		return err
@@ -71,11 +88,7 @@ func (s *Service) prove(ctx context.Context, developer Developer, factor *Factor
 	if !right {
 		return fault.New(fault.InvalidCredentials)
 	}
-	if err := s.secondFactor(ctx, developer, factor, proof, visit); err != nil {
-		return err
-	}
-	lenient(ctx, s.Guesses.Clear(ctx, subject))
-	return nil
+	return s.secondFactor(ctx, where, developer, factor, proof, visit)
 }
 
 // StepUp proves that the developer is there, for the changes that ask for it.
@@ -84,7 +97,7 @@ func (s *Service) StepUp(ctx context.Context, caller authz.Caller, proof Proof, 
 	if err != nil {
 		return err
 	}
-	if err := s.prove(ctx, developer, factor, proof, visit); err != nil {
+	if err := s.prove(ctx, caller, developer, factor, proof, visit); err != nil {
 		return err
 	}
 	return ended(s.Sessions.Confirm(ctx, caller.Developer, caller.Session, s.Clock.Now()))
@@ -104,14 +117,15 @@ func (s *Service) ChangePassword(ctx context.Context, caller authz.Caller, now P
 	if err != nil {
 		return err
 	}
-	if err := s.prove(ctx, developer, factor, now, visit); err != nil {
+	if err := s.prove(ctx, caller, developer, factor, now, visit); err != nil {
 		return err
 	}
 	hashed, err := s.newPassword(ctx, "new_password", developer, factor, text)
 	if err != nil {
 		return err
 	}
-	err = s.Logins.SetPassword(ctx, developer.ID, developer.Version, hashed, nil, caller.Session)
+	err = s.Logins.SetPassword(ctx, developer.ID, developer.Version, hashed, nil, caller.Session,
+		s.own(caller, record.PasswordChanged))
 	if errors.Is(err, ErrChanged) { // another change was faster: this one's proof is of a password that is no more
 		return fault.Wrap(err, fault.InvalidCredentials)
 	}
@@ -156,7 +170,11 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, visit Visit) e
 	if developer.Version != link.Version {
 		return fault.New(fault.LinkInvalid)
 	}
-	err = s.Logins.SetEmail(ctx, developer, link.Email, link.Hash)
+	where, err := s.atHome(ctx, developer.ID, visit)
+	if err != nil {
+		return err
+	}
+	err = s.Logins.SetEmail(ctx, developer, link.Email, link.Hash, s.record(where, record.EmailChanged, string(developer.ID), nil, nil))
 	if errors.Is(err, ErrTaken) {
 		return fault.Wrap(err, fault.EmailTaken)
 	}
@@ -171,7 +189,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string, visit Visit) e
 
 // EndOthers ends every session but the caller's, and tells the developer so.
 func (s *Service) EndOthers(ctx context.Context, caller authz.Caller, visit Visit) error {
-	if err := s.Sessions.EndAll(ctx, caller.Developer, caller.Session); err != nil {
+	if err := s.Sessions.EndAll(ctx, caller.Developer, caller.Session, s.own(caller, record.SessionsEnded)); err != nil {
 		return err
 	}
 	developer, _, err := s.me(ctx, caller)

@@ -51,7 +51,7 @@ func TestCVE_2022_21706_InvitationAcrossTenants(t *testing.T) {
 	eve := w.caller(w.login("eve@example.com", good))
 	open, err := w.Invite(t.Context(), w.caller(w.login(ann, good)), "carl@example.com", authz.Admin, w.visit)
 	w.ok("Invite", err)
-	w.refused("Withdraw another's", w.Withdraw(t.Context(), eve, open.ID), fault.InvitationNotFound)
+	w.refused("Withdraw another's", w.Withdraw(t.Context(), eve, open.ID, w.visit), fault.InvitationNotFound)
 	w.refused("Remove another's", w.Remove(t.Context(), eve, member.Developer, w.visit), fault.MemberNotFound)
 	_, err = w.SetRole(t.Context(), eve, member.Developer, authz.Admin, w.visit)
 	w.refused("SetRole of another's", err, fault.MemberNotFound)

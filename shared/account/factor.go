@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
@@ -11,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/mail"
 	"github.com/tokenim/tokenim/shared/password"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/totp"
 )
 
@@ -52,8 +52,8 @@ func (s *Service) BeginFactor(ctx context.Context, caller authz.Caller) (NewFact
 }
 
 // TurnOnFactor turns the second factor on with a first code and returns the recovery codes, shown once. Every other session
-// ends, because it may be of somebody who has the password alone: before it, so that a crash leaves none behind, and once
-// more after it, for those that began in between.
+// ends in the same step, because it may be of somebody who has the password alone. So does a login that is under way: it
+// has read the epoch before it asked whether there is a second factor.
 func (s *Service) TurnOnFactor(ctx context.Context, caller authz.Caller, code string, visit Visit) ([]string, error) {
 	developer, factor, err := s.me(ctx, caller)
 	if err != nil {
@@ -73,12 +73,10 @@ func (s *Service) TurnOnFactor(ctx context.Context, caller authz.Caller, code st
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Sessions.EndAll(ctx, developer.ID, caller.Session); err != nil {
-		return nil, err
-	}
 	codes, hashed := s.recoveryCodes()
 	err = s.Logins.PutFactor(ctx, developer.ID, setup,
-		Factor{Secret: setup.Secret, Step: step, Recovery: hashed, CreatedAt: s.Clock.Now()})
+		Factor{Secret: setup.Secret, Step: step, Recovery: hashed, CreatedAt: s.Clock.Now()}, caller.Session,
+		s.own(caller, record.FactorAdded))
 	switch {
 	case errors.Is(err, ErrUsed):
 		return nil, fault.Wrap(err, fault.SecondFactorOff)
@@ -86,9 +84,6 @@ func (s *Service) TurnOnFactor(ctx context.Context, caller authz.Caller, code st
 		return nil, fault.Wrap(err, fault.SecondFactorOn)
 	case err != nil:
 		return nil, err
-	}
-	if err := s.Sessions.EndAll(ctx, developer.ID, caller.Session); err != nil {
-		slog.WarnContext(ctx, "sessions not ended once more", "error", err) // the codes are shown now or never
 	}
 	s.notify(ctx, notice(mail.MFAEnabled, developer, visit))
 	return codes, nil
@@ -127,7 +122,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, caller authz.Caller) ([]
 		return nil, err
 	}
 	codes, hashed := s.recoveryCodes()
-	err := s.Logins.SetRecovery(ctx, caller.Developer, hashed)
+	err := s.Logins.SetRecovery(ctx, caller.Developer, hashed, s.own(caller, record.RecoveryReplaced))
 	if errors.Is(err, ErrNotFound) {
 		return nil, fault.Wrap(err, fault.SecondFactorOff)
 	}
@@ -143,13 +138,13 @@ func (s *Service) TurnOffFactor(ctx context.Context, caller authz.Caller, proof 
 	if factor == nil {
 		return fault.New(fault.SecondFactorOff)
 	}
-	if err := s.prove(ctx, developer, factor, proof, visit); err != nil {
+	if err := s.prove(ctx, caller, developer, factor, proof, visit); err != nil {
 		return err
 	}
 	if err := password.Check(proof.Password, false, string(developer.Email)); err != nil {
 		return inField("password", err)
 	}
-	err = s.Logins.RemoveFactor(ctx, developer.ID, developer.Version)
+	err = s.Logins.RemoveFactor(ctx, developer.ID, developer.Version, s.own(caller, record.FactorRemoved))
 	if errors.Is(err, ErrChanged) { // the password was changed at the same moment, perhaps to a shorter one
 		return fault.Wrap(err, fault.Unavailable)
 	}

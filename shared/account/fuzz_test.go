@@ -69,7 +69,8 @@ func FuzzMail(f *testing.F) {
 		if w.t = t; name == "" {
 			return // no account has it
 		}
-		w.ok("Rename", w.store.Rename(t.Context(), made.ID, name))
+		w.ok("Rename", w.store.Rename(t.Context(), made, name))
+		made.Name = name
 		open := account.Invitation{Account: made.ID, ID: "invitation", Email: bob, Role: authz.Admin, InvitedBy: owner.Developer,
 			CreatedAt: w.clock.Now(), ExpiresAt: w.clock.Now().AddDate(0, 0, 7)}
 		w.ok("PutInvitation", w.store.PutInvitation(t.Context(), open))

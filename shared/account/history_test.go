@@ -170,7 +170,7 @@ func (h *history) mayGive(by id.Developer, roles ...authz.Role) bool {
 	return false
 }
 
-func (h *history) role() authz.Role { return rapid.SampledFrom(authz.Roles).Draw(h.rt, "role") }
+func (h *history) role() authz.Role { return rapid.SampledFrom(authz.AccountRoles).Draw(h.rt, "role") }
 
 func (h *history) invite() {
 	_, caller := h.some()

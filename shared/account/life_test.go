@@ -56,13 +56,13 @@ func TestConfirm(t *testing.T) {
 	w.refused("before the confirmation", err, fault.AccountNotActivated)
 	w.ok("Resend", w.Resend(t.Context(), ann, w.visit))
 	second := w.token(ann, account.ActionConfirm)
-	_, made, err := w.Confirm(t.Context(), second, good)
+	_, made, err := w.Confirm(t.Context(), second, good, w.visit)
 	w.ok("Confirm", err)
 	if made.Name != ann {
 		t.Errorf("an account without a name is called %q", made.Name)
 	}
 	for _, token := range []string{first, second, "", "no token"} {
-		_, _, err := w.Confirm(t.Context(), token, good)
+		_, _, err := w.Confirm(t.Context(), token, good, w.visit)
 		w.refused("Confirm again", err, fault.LinkInvalid)
 	}
 	w.login(ann, good)
@@ -79,7 +79,7 @@ func TestConfirmTooLate(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	w.clock.Advance(24 * time.Hour)
-	_, _, err := w.Confirm(t.Context(), token, good)
+	_, _, err := w.Confirm(t.Context(), token, good, w.visit)
 	w.refused("Confirm after a day", err, fault.LinkInvalid)
 	_, err = w.try(ann, account.Proof{Password: good})
 	w.refused("Login after a day", err, fault.InvalidCredentials)
@@ -93,15 +93,15 @@ func TestConfirmNeedsThePassword(t *testing.T) {
 	strangers := w.token(ann, account.ActionConfirm)
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	mine := w.token(ann, account.ActionConfirm)
-	_, _, err := w.Confirm(t.Context(), strangers, good)
+	_, _, err := w.Confirm(t.Context(), strangers, good, w.visit)
 	w.refused("the stranger's link", err, fault.InvalidCredentials)
 	for range 4 {
-		_, _, err = w.Confirm(t.Context(), strangers, wrong)
+		_, _, err = w.Confirm(t.Context(), strangers, wrong, w.visit)
 		w.refused("a guess", err, fault.InvalidCredentials)
 	}
-	_, _, err = w.Confirm(t.Context(), strangers, better)
+	_, _, err = w.Confirm(t.Context(), strangers, better, w.visit)
 	w.refused("a sixth guess", err, fault.TooManyAttempts)
-	_, _, err = w.Confirm(t.Context(), mine, good)
+	_, _, err = w.Confirm(t.Context(), mine, good, w.visit)
 	w.ok("Confirm", err)
 	w.login(ann, good)
 }
@@ -112,7 +112,7 @@ func TestSignUpsWithOneAddressAreApart(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	mine := w.token(ann, account.ActionConfirm)
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: better}, w.visit))
-	_, _, err := w.Confirm(t.Context(), mine, good)
+	_, _, err := w.Confirm(t.Context(), mine, good, w.visit)
 	w.ok("Confirm", err)
 	w.login(ann, good)
 	_, err = w.try(ann, account.Proof{Password: better})

@@ -12,6 +12,7 @@ import (
 	"github.com/tokenim/tokenim/shared/login"
 	"github.com/tokenim/tokenim/shared/mail"
 	"github.com/tokenim/tokenim/shared/password"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/totp"
 )
 
@@ -40,6 +41,9 @@ type candidate struct {
 	epoch     int64
 	// pending is the hash of a sign-up that was not confirmed.
 	pending string
+	// accounts are the developer's, the one to stand in first; log is where what comes of the attempt is written down.
+	accounts []id.Account
+	log      record.Log
 }
 
 // Login checks the attempt and begins a session. Guesses are counted before anything is evaluated. A wrong password and an
@@ -57,21 +61,29 @@ func (s *Service) Login(ctx context.Context, attempt Attempt, visit Visit) (logi
 	if err != nil {
 		return login.Session{}, "", err
 	}
-	if err := judge(ctx, found, attempt.Password); err != nil {
+	if err := s.enter(ctx, found, attempt, visit, settle); err != nil {
+		s.failed(ctx, found.log, record.LoginFailed, found.developer.ID, visit, err)
 		return login.Session{}, "", err
 	}
-	err = s.secondFactor(ctx, found.developer, found.factor, attempt.Proof, visit)
+	s.rehash(ctx, found.developer, attempt.Password)
+	return s.begin(ctx, found, attempt.Proof, visit)
+}
+
+// enter checks the attempt against what is known, and settles the counts.
+func (s *Service) enter(ctx context.Context, found candidate, attempt Attempt, visit Visit, settle settlement) error {
+	if err := judge(ctx, found, attempt.Password); err != nil {
+		return err
+	}
+	where := visit.of(found.developer.ID, found.log)
+	err := s.secondFactor(ctx, where, found.developer, found.factor, attempt.Proof, visit)
 	if err == nil || fault.Is(err, fault.SecondFactorRequired) {
 		settle(ctx, err == nil)
 	}
 	if err == nil && attempt.Unlock != "" {
-		err = spent(s.Logins.TakeLink(ctx, hash(attempt.Unlock)))
+		unlocked := s.record(where, record.AccountUnlocked, string(found.developer.ID), nil, nil)
+		err = spent(s.Logins.TakeLink(ctx, hash(attempt.Unlock), unlocked))
 	}
-	if err != nil {
-		return login.Session{}, "", err
-	}
-	s.rehash(ctx, found.developer, attempt.Password)
-	return s.begin(ctx, found, visit)
+	return err
 }
 
 // settlement settles the counts of an attempt whose password was right. Only where the developer is proven are older guesses
@@ -150,9 +162,12 @@ func (s *Service) candidate(ctx context.Context, email Email) (candidate, error)
 	pending, err := s.Logins.Pending(ctx, email)
 	if err == nil {
 		found.pending = pending.Password
+	} else if !errors.Is(err, ErrNotFound) {
+		return candidate{}, err
 	}
-	if errors.Is(err, ErrNotFound) {
-		err = nil
+	found.accounts, err = s.Teams.Accounts(ctx, developer)
+	if found.log = unknown; found.known {
+		found.log = home(developer, found.accounts)
 	}
 	return found, err
 }
@@ -177,12 +192,12 @@ func judge(ctx context.Context, found candidate, text string) error {
 }
 
 // secondFactor checks the code, where a second factor is on. Each code is accepted once (CVE-2026-27855).
-func (s *Service) secondFactor(ctx context.Context, developer Developer, factor *Factor, proof Proof, visit Visit) error {
+func (s *Service) secondFactor(ctx context.Context, where scene, developer Developer, factor *Factor, proof Proof, visit Visit) error {
 	switch {
 	case factor == nil:
 		return nil
 	case proof.Recovery != "":
-		return s.recover(ctx, developer, proof.Recovery, visit)
+		return s.recover(ctx, where, developer, proof.Recovery, visit)
 	case proof.Code == "":
 		return fault.New(fault.SecondFactorRequired)
 	}
@@ -198,13 +213,14 @@ func (s *Service) secondFactor(ctx context.Context, developer Developer, factor 
 }
 
 // recover uses a recovery code up and tells the developer so.
-func (s *Service) recover(ctx context.Context, developer Developer, text string, visit Visit) error {
+func (s *Service) recover(ctx context.Context, where scene, developer Developer, text string, visit Visit) error {
 	code, ok := totp.NormalizeRecovery(text)
 	if !ok {
 		return fault.New(fault.SecondFactorWrong)
 	}
 	hashed := totp.HashRecovery(code)
-	if _, err := s.Logins.UseRecovery(ctx, developer.ID, hashed[:]); err != nil {
+	used := s.record(where, record.RecoveryUsed, string(developer.ID), nil, nil)
+	if _, err := s.Logins.UseRecovery(ctx, developer.ID, hashed[:], used); err != nil {
 		return onceOnly(err)
 	}
 	s.notify(ctx, notice(mail.RecoveryCodeUsed, developer, visit))
@@ -234,19 +250,23 @@ func (s *Service) rehash(ctx context.Context, developer Developer, text string) 
 }
 
 // begin makes a session in the account that the developer has been a member of for the longest time.
-func (s *Service) begin(ctx context.Context, found candidate, visit Visit) (login.Session, string, error) {
-	accounts, err := s.Teams.Accounts(ctx, found.developer.ID)
-	if err != nil {
-		return login.Session{}, "", err
-	}
+func (s *Service) begin(ctx context.Context, found candidate, proof Proof, visit Visit) (login.Session, string, error) {
 	now, secret := s.Clock.Now(), s.IDs.Text(login.SecretLength)
 	session := login.Session{ID: s.IDs.Text(login.IDLength), Developer: found.developer.ID, Hash: hash(secret), Epoch: found.epoch,
 		CreatedAt: now, SeenAt: now, ConfirmedAt: now, ExpiresAt: now.Add(login.Life), Source: visit.Source.String(),
 		Agent: cut(visit.Agent, maxAgent)}
-	if len(accounts) > 0 {
-		session.Account = accounts[0]
+	if len(found.accounts) > 0 {
+		session.Account = found.accounts[0]
 	}
-	return session, login.Format(session.Developer, session.ID, secret), s.Sessions.PutSession(ctx, session)
+	state := sessionState{Session: session.ID, Agent: session.Agent}
+	switch {
+	case found.factor != nil && proof.Recovery != "":
+		state.SecondFactor = "recovery_code"
+	case found.factor != nil:
+		state.SecondFactor = "totp"
+	}
+	begun := s.record(visit.of(session.Developer, found.log), record.LoginSucceeded, string(session.Developer), nil, state)
+	return session, login.Format(session.Developer, session.ID, secret), s.Sessions.PutSession(ctx, session, begun)
 }
 
 // maxAgent is how much of a program's name for itself is kept.

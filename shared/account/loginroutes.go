@@ -126,7 +126,7 @@ func accepted(operation api.Operation) api.Operation {
 }
 
 func (s *Service) logout(ctx context.Context, caller authz.Caller, _ *emptyInput) (*logoutOutput, error) {
-	err := s.Sessions.End(ctx, caller.Developer, caller.Session)
+	err := s.Sessions.End(ctx, caller.Developer, caller.Session, s.ending(caller, caller.Session))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (s *Service) sessions(ctx context.Context, caller authz.Caller, _ *emptyInp
 }
 
 func (s *Service) endSession(ctx context.Context, caller authz.Caller, in *sessionInput) (*statusOutput, error) {
-	err := s.Sessions.End(ctx, caller.Developer, in.ID)
+	err := s.Sessions.End(ctx, caller.Developer, in.ID, s.ending(caller, in.ID))
 	if errors.Is(err, ErrNotFound) {
 		return nil, fault.Wrap(err, fault.SessionNotFound)
 	}

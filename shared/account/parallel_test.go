@@ -69,7 +69,7 @@ func TestConfirmAtOnce(t *testing.T) {
 	w.ok("SignUp", w.SignUp(t.Context(), account.SignUp{Email: ann, Password: good}, w.visit))
 	token := w.token(ann, account.ActionConfirm)
 	w.one(crowd, func() error {
-		_, _, err := w.Confirm(t.Context(), token, good)
+		_, _, err := w.Confirm(t.Context(), token, good, w.visit)
 		return err
 	}, fault.LinkInvalid, fault.TooManyAttempts)
 }

@@ -243,7 +243,7 @@ func TestInvitations(t *testing.T) {
 	token := w.token(bob, account.ActionInvitation)
 	_, err = w.Accept(t.Context(), token, short, w.visit)
 	w.refused("a short password", err, fault.PasswordTooShort)
-	w.ok("Withdraw", w.Withdraw(t.Context(), w.caller(owner), open.ID))
+	w.ok("Withdraw", w.Withdraw(t.Context(), w.caller(owner), open.ID, w.visit))
 	_, err = w.Accept(t.Context(), token, good, w.visit)
 	w.refused("a withdrawn one", err, fault.LinkInvalid)
 	w.member(made, owner, bob, authz.Admin)

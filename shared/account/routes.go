@@ -51,6 +51,7 @@ type tokenInput struct {
 }
 
 type confirmInput struct {
+	AgentHeader
 	Body struct {
 		Token    string `json:"token" minLength:"1" maxLength:"64" doc:"The token of the link in the mail."`
 		Password string `json:"password" minLength:"1" maxLength:"1024" doc:"The password that was chosen at the sign-up: it shows that the link is in the hands of whoever signed up."`
@@ -155,8 +156,8 @@ func (s *Service) asks(ask func(*Service, context.Context, string, Visit) error)
 	}
 }
 
-func (s *Service) confirm(ctx context.Context, _ authz.Caller, in *confirmInput) (*confirmOutput, error) {
-	developer, account, err := s.Confirm(ctx, in.Body.Token, in.Body.Password)
+func (s *Service) confirm(ctx context.Context, caller authz.Caller, in *confirmInput) (*confirmOutput, error) {
+	developer, account, err := s.Confirm(ctx, in.Body.Token, in.Body.Password, in.visit(ctx, caller))
 	out := &confirmOutput{}
 	out.Body.DeveloperID, out.Body.AccountID = developer.ID, account.ID
 	return out, err

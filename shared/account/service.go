@@ -37,6 +37,8 @@ type Service struct {
 	Queue    Queue
 	Clock    clock.Clock
 	IDs      id.Source
+	// Records takes the records of failures; those of changes go with the changes.
+	Records Recorder
 }
 
 // Visit is what is known of the browser or script that a request without a session comes from.
@@ -44,6 +46,8 @@ type Visit struct {
 	// Source is its address, Agent what it calls itself.
 	Source netip.Addr
 	Agent  string
+	// Reason is why it is done, where whoever does it says so; it stands in the record.
+	Reason string
 	// Language is the one that it wants to be answered in; its mails are written in it too.
 	Language fault.Language
 }

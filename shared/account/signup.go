@@ -86,7 +86,7 @@ func (s *Service) request(ctx context.Context, kind JobKind, address string, vis
 //
 // It takes the password as well. Anybody can sign up with anybody's address: with the token alone, whoever follows the
 // link in good faith would confirm a login whose password a stranger has set, and knows.
-func (s *Service) Confirm(ctx context.Context, token, text string) (Developer, Account, error) {
+func (s *Service) Confirm(ctx context.Context, token, text string, visit Visit) (Developer, Account, error) {
 	link, err := s.link(ctx, token, ActionConfirm)
 	if err != nil {
 		return Developer{}, Account{}, err
@@ -105,7 +105,7 @@ func (s *Service) Confirm(ctx context.Context, token, text string) (Developer, A
 	developer := Developer{ID: s.IDs.Developer(), Email: link.Email, Password: link.Pending.Password,
 		Language: link.Pending.Language, CreatedAt: now, Version: 1}
 	account := Account{ID: s.IDs.Account(), Name: link.Pending.Account, CreatedAt: now}
-	err = s.Logins.Activate(ctx, link.Hash, developer, account)
+	err = s.Logins.Activate(ctx, link.Hash, developer, account, s.founding(visit.of(developer.ID, ""), account, developer.ID)...)
 	if errors.Is(err, ErrUsed) || errors.Is(err, ErrTaken) {
 		return Developer{}, Account{}, fault.Wrap(err, fault.LinkInvalid)
 	}

@@ -11,5 +11,5 @@ import (
 func TestMemoryStore(t *testing.T) {
 	clock := clocktest.New(storetest.Noon())
 	store := accounttest.NewStore(clock)
-	accounttest.Run(t, accounttest.Suite{Logins: store, Sessions: store, Teams: store, Clock: clock, AddApp: store.AddApp})
+	accounttest.Run(t, accounttest.Suite{Logins: store, Sessions: store, Teams: store, Logs: store.Logs, Clock: clock, AddApp: store.AddApp})
 }

@@ -24,14 +24,16 @@ type membersOutput struct{ Body api.Page[memberRecord] }
 
 type memberInput struct {
 	AgentHeader
-	ID string `path:"id" maxLength:"64" doc:"The member's developer ID."`
+	ID     string `path:"id" maxLength:"64" doc:"The member's developer ID."`
+	Reason string `query:"reason" maxLength:"500" doc:"Why, for the records."`
 }
 
 type roleInput struct {
 	AgentHeader
 	ID   string `path:"id" maxLength:"64" doc:"The member's developer ID."`
 	Body struct {
-		Role authz.Role `json:"role" enum:"owner,admin,auditor" doc:"The new role."`
+		Role   authz.Role `json:"role" enum:"owner,admin,auditor" doc:"The new role."`
+		Reason string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the records."`
 	}
 }
 
@@ -46,8 +48,9 @@ type roleOutput struct {
 type inviteInput struct {
 	AgentHeader
 	Body struct {
-		Email string     `json:"email" minLength:"1" maxLength:"254" doc:"Whom to invite." example:"bob@example.com"`
-		Role  authz.Role `json:"role" enum:"owner,admin,auditor" doc:"The role that is offered."`
+		Email  string     `json:"email" minLength:"1" maxLength:"254" doc:"Whom to invite." example:"bob@example.com"`
+		Role   authz.Role `json:"role" enum:"owner,admin,auditor" doc:"The role that is offered."`
+		Reason string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the records."`
 	}
 }
 
@@ -69,7 +72,9 @@ type invitationsOutput struct {
 }
 
 type invitationInput struct {
-	ID string `path:"id" maxLength:"64" doc:"The invitation."`
+	AgentHeader
+	ID     string `path:"id" maxLength:"64" doc:"The invitation."`
+	Reason string `query:"reason" maxLength:"500" doc:"Why, for the records."`
 }
 
 type acceptInput struct {
@@ -148,10 +153,7 @@ func (s *Service) create(ctx context.Context, caller authz.Caller, in *createAcc
 }
 
 func (s *Service) rename(ctx context.Context, caller authz.Caller, in *renameInput) (*accountOutput, error) {
-	if err := checkName(in.Body.Name, "name"); err != nil {
-		return nil, err
-	}
-	if err := s.Teams.Rename(ctx, caller.Account, in.Body.Name); err != nil {
+	if err := s.Rename(ctx, caller, in.Body.Name); err != nil {
 		return nil, err
 	}
 	out := &accountOutput{}
@@ -208,15 +210,15 @@ func (s *Service) describe(ctx context.Context, members []Member) ([]memberRecor
 }
 
 func (s *Service) setRole(ctx context.Context, caller authz.Caller, in *roleInput) (*roleOutput, error) {
-	return roleAnswer(s.SetRole(ctx, caller, id.Developer(in.ID), in.Body.Role, in.visit(ctx, caller)))
+	return roleAnswer(s.SetRole(ctx, caller, id.Developer(in.ID), in.Body.Role, in.visit(ctx, caller).because(in.Body.Reason)))
 }
 
 func (s *Service) remove(ctx context.Context, caller authz.Caller, in *memberInput) (*statusOutput, error) {
-	return status("removed"), s.Remove(ctx, caller, id.Developer(in.ID), in.visit(ctx, caller))
+	return status("removed"), s.Remove(ctx, caller, id.Developer(in.ID), in.visit(ctx, caller).because(in.Reason))
 }
 
 func (s *Service) invite(ctx context.Context, caller authz.Caller, in *inviteInput) (*invitationOutput, error) {
-	made, err := s.Invite(ctx, caller, in.Body.Email, in.Body.Role, in.visit(ctx, caller))
+	made, err := s.Invite(ctx, caller, in.Body.Email, in.Body.Role, in.visit(ctx, caller).because(in.Body.Reason))
 	return &invitationOutput{Body: made.record()}, err
 }
 
@@ -235,7 +237,7 @@ func (s *Service) invitations(ctx context.Context, caller authz.Caller, _ *empty
 }
 
 func (s *Service) withdraw(ctx context.Context, caller authz.Caller, in *invitationInput) (*statusOutput, error) {
-	return status("withdrawn"), s.Withdraw(ctx, caller, in.ID)
+	return status("withdrawn"), s.Withdraw(ctx, caller, in.ID, in.visit(ctx, caller).because(in.Reason))
 }
 
 func (s *Service) accept(ctx context.Context, caller authz.Caller, in *acceptInput) (*roleOutput, error) {

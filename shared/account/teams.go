@@ -11,6 +11,7 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/mail"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // maxAccounts is how many accounts a developer may be a member of and still make another.
@@ -24,7 +25,7 @@ const invitationLength = 16
 
 // above tells whether the first role is mightier than the second.
 func above(first, second authz.Role) bool {
-	return slices.Index(authz.Roles, first) < slices.Index(authz.Roles, second)
+	return slices.Index(authz.AccountRoles, first) < slices.Index(authz.AccountRoles, second)
 }
 
 // mayGive refuses to give, change or take a role above the caller's own. What concerns owners asks for a proof that the
@@ -60,14 +61,35 @@ func (s *Service) Create(ctx context.Context, caller authz.Caller, name, idempot
 	if len(standing) >= maxAccounts && !slices.Contains(standing, made.ID) {
 		return Account{}, fault.New(fault.TooMany, maxAccounts)
 	}
-	found, err := s.Teams.Create(ctx, made, caller.Developer)
+	found, err := s.Teams.Create(ctx, made, caller.Developer, s.founding(during(caller, ""), made, caller.Developer)...)
 	if errors.Is(err, ErrTaken) && (idempotencyKey == "" || found.Name != name) {
 		return Account{}, fault.Wrap(err, fault.IdempotencyConflict)
 	}
 	if err != nil && !errors.Is(err, ErrTaken) {
 		return Account{}, err
 	}
-	return found, ended(s.Sessions.Switch(ctx, caller.Developer, caller.Session, found.ID))
+	return found, s.stand(ctx, caller, found.ID)
+}
+
+// stand makes the session stand in the account, and says so in the log of that account: what it does from then on stands
+// there, too, and no other account is told where its members have others.
+func (s *Service) stand(ctx context.Context, caller authz.Caller, in id.Account) error {
+	where := scene{log: record.OfAccount(in), origin: record.By(caller, "")}
+	return ended(s.Sessions.Switch(ctx, caller.Developer, caller.Session, in,
+		s.record(where, record.SessionSwitched, string(caller.Developer), nil, sessionState{Session: caller.Session})))
+}
+
+// Rename gives the account of the session another name.
+func (s *Service) Rename(ctx context.Context, caller authz.Caller, name string) error {
+	if err := checkName(name, "name"); err != nil {
+		return err
+	}
+	standing, err := s.Teams.Account(ctx, caller.Account)
+	if err != nil || standing.Name == name {
+		return err
+	}
+	return kept(s.Teams.Rename(ctx, standing, name, s.record(during(caller, ""), record.AccountRenamed, string(caller.Account),
+		nameState{standing.Name}, nameState{name})))
 }
 
 // Invite offers a membership by mail.
@@ -92,7 +114,8 @@ func (s *Service) Invite(ctx context.Context, caller authz.Caller, address strin
 	now := s.Clock.Now()
 	made := Invitation{Account: caller.Account, ID: s.IDs.Text(invitationLength), Email: email, Role: role,
 		InvitedBy: caller.Developer, CreatedAt: now, ExpiresAt: now.Add(invitationLife)}
-	if err := s.Teams.PutInvitation(ctx, made); err != nil {
+	if err := s.Teams.PutInvitation(ctx, made, s.record(during(caller, visit.Reason), record.MemberInvited, made.ID, nil,
+		offerState{email, role})); err != nil {
 		return Invitation{}, err
 	}
 	return made, s.Queue.Enqueue(ctx, Job{Kind: JobInvitation, Email: email, Account: caller.Account, Invitation: made.ID,
@@ -100,13 +123,14 @@ func (s *Service) Invite(ctx context.Context, caller authz.Caller, address strin
 }
 
 // Withdraw takes an invitation back: its link no longer works.
-func (s *Service) Withdraw(ctx context.Context, caller authz.Caller, invitation string) error {
+func (s *Service) Withdraw(ctx context.Context, caller authz.Caller, invitation string, visit Visit) error {
 	standing, err := s.Teams.Invitation(ctx, caller.Account, invitation)
 	if err == nil {
 		if err := s.mayGive(caller, standing.Role); err != nil {
 			return err
 		}
-		err = s.Teams.RemoveInvitation(ctx, caller.Account, invitation)
+		err = s.Teams.RemoveInvitation(ctx, caller.Account, invitation, s.record(during(caller, visit.Reason),
+			record.InvitationRemoved, invitation, memberState{Role: standing.Role}, nil))
 	}
 	if errors.Is(err, ErrNotFound) {
 		return fault.Wrap(err, fault.InvitationNotFound)
@@ -142,7 +166,9 @@ func (s *Service) Accept(ctx context.Context, token, text string, visit Visit) (
 	default:
 		return Member{}, err
 	}
-	return member, joined(s.Teams.Join(ctx, link, member, made))
+	return member, joined(s.Teams.Join(ctx, link, member, made,
+		s.record(visit.of(member.Developer, record.OfAccount(member.Account)), record.MemberJoined, string(member.Developer), nil,
+			memberState{Role: member.Role, Invitation: link.Invitation})))
 }
 
 // offered checks that whoever sent the invitation may still do so: one who was removed does not come back by an invitation
@@ -184,7 +210,8 @@ func (s *Service) SetRole(ctx context.Context, caller authz.Caller, developer id
 	if err := s.mayGive(caller, member.Role, role); err != nil {
 		return Member{}, err
 	}
-	if err := kept(s.Teams.SetRole(ctx, member, role)); err != nil {
+	if err := kept(s.Teams.SetRole(ctx, member, role, s.record(during(caller, visit.Reason), record.MemberChanged,
+		string(developer), memberState{Role: member.Role}, memberState{Role: role}))); err != nil {
 		return Member{}, err
 	}
 	member.Role = role
@@ -207,7 +234,8 @@ func (s *Service) Remove(ctx context.Context, caller authz.Caller, developer id.
 			return err
 		}
 	}
-	if err := kept(s.Teams.Leave(ctx, member)); err != nil {
+	if err := kept(s.Teams.Leave(ctx, member, s.record(during(caller, visit.Reason), record.MemberRemoved, string(developer),
+		memberState{Role: member.Role}, nil))); err != nil {
 		return err
 	}
 	s.notifyMember(ctx, mail.MemberRemoved, member, visit)
@@ -248,7 +276,7 @@ func (s *Service) Switch(ctx context.Context, caller authz.Caller, to id.Account
 	if err != nil {
 		return Member{}, err
 	}
-	return member, ended(s.Sessions.Switch(ctx, caller.Developer, caller.Session, to))
+	return member, s.stand(ctx, caller, to)
 }
 
 // logLost says that a mail will not be sent, without saying to whom.

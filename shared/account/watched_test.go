@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/guess"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // around is called with every call of a store and of the queue: it counts it, delays it or fails it.
@@ -64,20 +65,20 @@ func (w watched) Link(ctx context.Context, hash [32]byte) (account.Link, error) 
 	return got(w, "Link", func() (account.Link, error) { return w.Store.Link(ctx, hash) })
 }
 
-func (w watched) TakeLink(ctx context.Context, hash [32]byte) error {
-	return w.put("TakeLink", func() error { return w.Store.TakeLink(ctx, hash) })
+func (w watched) TakeLink(ctx context.Context, hash [32]byte, records ...record.Record) error {
+	return w.put("TakeLink", func() error { return w.Store.TakeLink(ctx, hash, records...) })
 }
 
-func (w watched) Activate(ctx context.Context, link [32]byte, developer account.Developer, made account.Account) error {
-	return w.put("Activate", func() error { return w.Store.Activate(ctx, link, developer, made) })
+func (w watched) Activate(ctx context.Context, link [32]byte, developer account.Developer, made account.Account, records ...record.Record) error {
+	return w.put("Activate", func() error { return w.Store.Activate(ctx, link, developer, made, records...) })
 }
 
-func (w watched) SetPassword(ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string) error {
-	return w.put("SetPassword", func() error { return w.Store.SetPassword(ctx, developer, version, hash, link, keep) })
+func (w watched) SetPassword(ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string, records ...record.Record) error {
+	return w.put("SetPassword", func() error { return w.Store.SetPassword(ctx, developer, version, hash, link, keep, records...) })
 }
 
-func (w watched) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte) error {
-	return w.put("SetEmail", func() error { return w.Store.SetEmail(ctx, developer, to, link) })
+func (w watched) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte, records ...record.Record) error {
+	return w.put("SetEmail", func() error { return w.Store.SetEmail(ctx, developer, to, link, records...) })
 }
 
 func (w watched) PutSetup(ctx context.Context, developer id.Developer, setup account.Setup) error {
@@ -88,25 +89,25 @@ func (w watched) Setup(ctx context.Context, developer id.Developer) (account.Set
 	return got(w, "Setup", func() (account.Setup, error) { return w.Store.Setup(ctx, developer) })
 }
 
-func (w watched) PutFactor(ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor) error {
-	return w.put("PutFactor", func() error { return w.Store.PutFactor(ctx, developer, setup, factor) })
+func (w watched) PutFactor(ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor, keep string, records ...record.Record) error {
+	return w.put("PutFactor", func() error { return w.Store.PutFactor(ctx, developer, setup, factor, keep, records...) })
 }
 
-func (w watched) RemoveFactor(ctx context.Context, developer id.Developer, version int64) error {
-	return w.put("RemoveFactor", func() error { return w.Store.RemoveFactor(ctx, developer, version) })
+func (w watched) RemoveFactor(ctx context.Context, developer id.Developer, version int64, records ...record.Record) error {
+	return w.put("RemoveFactor", func() error { return w.Store.RemoveFactor(ctx, developer, version, records...) })
 }
 
-func (w watched) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte) error {
-	return w.put("SetRecovery", func() error { return w.Store.SetRecovery(ctx, developer, codes) })
+func (w watched) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte, records ...record.Record) error {
+	return w.put("SetRecovery", func() error { return w.Store.SetRecovery(ctx, developer, codes, records...) })
 }
 
 func (w watched) UseStep(ctx context.Context, developer id.Developer, step int64) error {
 	return w.put("UseStep", func() error { return w.Store.UseStep(ctx, developer, step) })
 }
 
-func (w watched) UseRecovery(ctx context.Context, developer id.Developer, code []byte) (left int, err error) {
+func (w watched) UseRecovery(ctx context.Context, developer id.Developer, code []byte, records ...record.Record) (left int, err error) {
 	err = w.put("UseRecovery", func() error {
-		left, err = w.Store.UseRecovery(ctx, developer, code)
+		left, err = w.Store.UseRecovery(ctx, developer, code, records...)
 		return err
 	})
 	return left, err
@@ -124,24 +125,24 @@ func (w watched) Epoch(ctx context.Context, developer id.Developer) (int64, erro
 	return got(w, "Epoch", func() (int64, error) { return w.Store.Epoch(ctx, developer) })
 }
 
-func (w watched) PutSession(ctx context.Context, session login.Session) error {
-	return w.put("PutSession", func() error { return w.Store.PutSession(ctx, session) })
+func (w watched) PutSession(ctx context.Context, session login.Session, records ...record.Record) error {
+	return w.put("PutSession", func() error { return w.Store.PutSession(ctx, session, records...) })
 }
 
 func (w watched) Confirm(ctx context.Context, developer id.Developer, session string, at time.Time) error {
 	return w.put("Confirm", func() error { return w.Store.Confirm(ctx, developer, session, at) })
 }
 
-func (w watched) Switch(ctx context.Context, developer id.Developer, session string, to id.Account) error {
-	return w.put("Switch", func() error { return w.Store.Switch(ctx, developer, session, to) })
+func (w watched) Switch(ctx context.Context, developer id.Developer, session string, to id.Account, records ...record.Record) error {
+	return w.put("Switch", func() error { return w.Store.Switch(ctx, developer, session, to, records...) })
 }
 
-func (w watched) End(ctx context.Context, developer id.Developer, session string) error {
-	return w.put("End", func() error { return w.Store.End(ctx, developer, session) })
+func (w watched) End(ctx context.Context, developer id.Developer, session string, records ...record.Record) error {
+	return w.put("End", func() error { return w.Store.End(ctx, developer, session, records...) })
 }
 
-func (w watched) EndAll(ctx context.Context, developer id.Developer, keep string) error {
-	return w.put("EndAll", func() error { return w.Store.EndAll(ctx, developer, keep) })
+func (w watched) EndAll(ctx context.Context, developer id.Developer, keep string, records ...record.Record) error {
+	return w.put("EndAll", func() error { return w.Store.EndAll(ctx, developer, keep, records...) })
 }
 
 func (w watched) Accounts(ctx context.Context, developer id.Developer) ([]id.Account, error) {
@@ -152,20 +153,20 @@ func (w watched) Member(ctx context.Context, of id.Account, developer id.Develop
 	return got(w, "Member", func() (account.Member, error) { return w.Store.Member(ctx, of, developer) })
 }
 
-func (w watched) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer) error {
-	return w.put("Join", func() error { return w.Store.Join(ctx, link, member, made) })
+func (w watched) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer, records ...record.Record) error {
+	return w.put("Join", func() error { return w.Store.Join(ctx, link, member, made, records...) })
 }
 
-func (w watched) SetRole(ctx context.Context, member account.Member, to authz.Role) error {
-	return w.put("SetRole", func() error { return w.Store.SetRole(ctx, member, to) })
+func (w watched) SetRole(ctx context.Context, member account.Member, to authz.Role, records ...record.Record) error {
+	return w.put("SetRole", func() error { return w.Store.SetRole(ctx, member, to, records...) })
 }
 
-func (w watched) Leave(ctx context.Context, member account.Member) error {
-	return w.put("Leave", func() error { return w.Store.Leave(ctx, member) })
+func (w watched) Leave(ctx context.Context, member account.Member, records ...record.Record) error {
+	return w.put("Leave", func() error { return w.Store.Leave(ctx, member, records...) })
 }
 
-func (w watched) PutInvitation(ctx context.Context, invitation account.Invitation) error {
-	return w.put("PutInvitation", func() error { return w.Store.PutInvitation(ctx, invitation) })
+func (w watched) PutInvitation(ctx context.Context, invitation account.Invitation, records ...record.Record) error {
+	return w.put("PutInvitation", func() error { return w.Store.PutInvitation(ctx, invitation, records...) })
 }
 
 func (w watched) Invitation(ctx context.Context, of id.Account, invitation string) (account.Invitation, error) {
@@ -176,8 +177,25 @@ func (w watched) Invitations(ctx context.Context, of id.Account) ([]account.Invi
 	return got(w, "Invitations", func() ([]account.Invitation, error) { return w.Store.Invitations(ctx, of) })
 }
 
-func (w watched) RemoveInvitation(ctx context.Context, of id.Account, invitation string) error {
-	return w.put("RemoveInvitation", func() error { return w.Store.RemoveInvitation(ctx, of, invitation) })
+func (w watched) RemoveInvitation(ctx context.Context, of id.Account, invitation string, records ...record.Record) error {
+	return w.put("RemoveInvitation", func() error { return w.Store.RemoveInvitation(ctx, of, invitation, records...) })
+}
+
+func (w watched) Rename(ctx context.Context, of account.Account, name string, records ...record.Record) error {
+	return w.put("Rename", func() error { return w.Store.Rename(ctx, of, name, records...) })
+}
+
+func (w watched) Create(ctx context.Context, made account.Account, owner id.Developer, records ...record.Record) (standing account.Account, err error) {
+	err = w.put("Create", func() error {
+		standing, err = w.Store.Create(ctx, made, owner, records...)
+		return err
+	})
+	return standing, err
+}
+
+// Append implements account.Recorder.
+func (w watched) Append(ctx context.Context, made record.Record) error {
+	return w.put("Append", func() error { return w.Logs.Append(ctx, made) })
 }
 
 // watchedGuesses are the counters of guesses, likewise.

@@ -116,6 +116,7 @@ func newWorld(t testing.TB) *world {
 		LinkBase: "https://api.example.com", Clock: clock}
 	w.queue = &queue{room: w.room, watch: watch}
 	w.Service = &account.Service{Logins: watch, Sessions: watch, Teams: watch, Sealer: w.keyring, Queue: w.queue, Clock: clock,
+		Records: watch,
 		Guesses: &guess.Limiter{Store: watchedGuesses{guesstest.NewStore(), watch}, Clock: clock}}
 	w.checks = &authn.Developers{Sessions: w.store, Clock: clock}
 	w.edge = api.New(w.checks, api.Log{})
@@ -202,7 +203,7 @@ func (w *world) token(to string, action account.Action) string {
 func (w *world) signUp(email string) (account.Developer, account.Account) {
 	w.t.Helper()
 	w.ok("SignUp", w.SignUp(w.t.Context(), account.SignUp{Email: email, Password: good, Account: "Acme"}, w.visit))
-	developer, made, err := w.Confirm(w.t.Context(), w.token(email, account.ActionConfirm), good)
+	developer, made, err := w.Confirm(w.t.Context(), w.token(email, account.ActionConfirm), good, w.visit)
 	w.ok("Confirm", err)
 	return developer, made
 }

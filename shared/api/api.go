@@ -20,6 +20,7 @@ import (
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/input"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Authenticator checks credentials. authn.Authenticator is one.
@@ -30,6 +31,14 @@ type Authenticator interface {
 	Token(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
 	// Session checks a developer's session, and that the app that the request chooses, if any, is one of the account's.
 	Session(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
+	// Note writes down that the caller, who has the permission, uses it.
+	Note(ctx context.Context, caller authz.Caller, permission authz.Permission)
+}
+
+// Recorder keeps records of what is read. A record.Store is one.
+type Recorder interface {
+	// Append adds a record to its log.
+	Append(ctx context.Context, record record.Record) error
 }
 
 // API is a set of operations with one edge around them. It is an http.Handler.
@@ -38,6 +47,7 @@ type API struct {
 	fallback      http.HandlerFunc
 	huma          huma.API
 	authenticator Authenticator
+	recorder      Recorder
 	log           Log
 }
 
@@ -52,6 +62,9 @@ func New(authenticator Authenticator, log Log) *API {
 	}
 	return &API{mux: mux, fallback: unknownRoute, huma: humago.New(mux, config), authenticator: authenticator, log: log}
 }
+
+// RecordTo sets where the reads of operations that are Recorded are recorded; it has to be set where there are any.
+func (a *API) RecordTo(recorder Recorder) { a.recorder = recorder }
 
 // unknownRoute answers a path that has no operation.
 func unknownRoute(w http.ResponseWriter, r *http.Request) {
@@ -82,6 +95,9 @@ type Operation struct {
 	Permission authz.Permission
 	// Actor says where the acting user stands; the zero value for operations without one.
 	Actor ActorFrom
+	// Recorded marks what shows the data of an app's users: whoever reads it as a developer, or as a user who reaches beyond
+	// its own, leaves a record.
+	Recorded bool
 	// Status is the status of success.
 	Status int
 	// Errors are the codes that the handler itself may answer, for the description.
@@ -98,11 +114,15 @@ func Register[I, O any](a *API, operation Operation, handle func(ctx context.Con
 			a.writeProblem(ctx, refuse(ctx.Context(), err))
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, caller))
+		next(huma.WithValue(ctx, callerKey{}, admitted{caller, ctx.Param("id")}))
 	}}
 	huma.Register(a.huma, declared, func(ctx context.Context, input *I) (*O, error) {
-		caller, _ := ctx.Value(callerKey{}).(authz.Caller)
-		output, err := handle(ctx, caller, input)
+		in, _ := ctx.Value(callerKey{}).(admitted)
+		if err := a.record(ctx, operation, in); err != nil {
+			return nil, refuse(ctx, err)
+		}
+		a.authenticator.Note(ctx, in.caller, operation.Permission)
+		output, err := handle(ctx, in.caller, input)
 		if err != nil {
 			return nil, refuse(ctx, err)
 		}
@@ -111,6 +131,12 @@ func Register[I, O any](a *API, operation Operation, handle func(ctx context.Con
 }
 
 type callerKey struct{}
+
+// admitted is a caller who may do what it asks for, and the ID in the path that it asks about.
+type admitted struct {
+	caller authz.Caller
+	target string
+}
 
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -30,7 +30,7 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 	if !caller.Known() && err != nil {
 		return authz.Caller{}, err // not even the credential is good
 	}
-	if entry, _ := authz.Lookup(operation.Permission); !entry.Key && !entry.User &&
+	if entry, _ := authz.Lookup(operation.Permission); !entry.InApp() &&
 		(fault.Is(err, fault.AppNotFound) || fault.Is(err, fault.AppDeleted)) {
 		err = nil // the app that a console always names does not matter to what is done in an account
 	}
@@ -49,11 +49,14 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 
 func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation) (authz.Caller, error) {
 	credential, err := seen.credential(ctx)
-	if entry, _ := authz.Lookup(operation.Permission); fault.Is(err, fault.APIKeyMissing) && !entry.Key && !entry.User {
+	if entry, _ := authz.Lookup(operation.Permission); fault.Is(err, fault.APIKeyMissing) && !entry.InApp() {
 		err = fault.New(fault.SessionNeeded)
 	}
 	if err != nil {
 		return authz.Caller{}, err
+	}
+	if entry, _ := authz.Lookup(operation.Permission); !entry.InApp() && !strings.HasPrefix(credential, login.Prefix) {
+		return authz.Caller{}, fault.New(fault.SessionNeeded) // no key or user can be given it
 	}
 	request := authz.Request{Actor: operation.Actor.of(ctx, seen), Source: seen.source, App: ctx.Header("X-App-Id")}
 	switch {

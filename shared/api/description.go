@@ -84,15 +84,15 @@ func (o Operation) declare() huma.Operation {
 func (o Operation) credentials() (ways []map[string][]string, codes []fault.Code) {
 	entry, _ := authz.Lookup(o.Permission)
 	ways = []map[string][]string{{"bearer": {}}}
-	if entry.Least != "" {
+	if entry.Holders&authz.Developers != 0 {
 		ways = append(ways, map[string][]string{"session": {}})
 		codes = append(codes, withSession...)
 	}
 	switch {
-	case entry.Key:
+	case entry.Holders&authz.Keys != 0:
 		ways = append(ways, map[string][]string{"api_key": {}})
 		codes = append(slices.Concat(codes, withKey), fault.AppNotChosen, fault.AppNotFound)
-	case entry.User:
+	case entry.Holders&authz.Users != 0:
 		codes = slices.Concat(codes, withKey)
 	default:
 		codes = append(codes, fault.SessionNeeded)

@@ -24,6 +24,7 @@ type Problem struct {
 	Retryable bool           `json:"retryable" doc:"Whether the same request can succeed later."`
 	RequestID string         `json:"request_id" doc:"The ID under which the request is logged."`
 	Errors    []FieldProblem `json:"errors,omitempty" doc:"The fields that are wrong."`
+	Denial    *Denial        `json:"denial,omitempty" doc:"What is missing, where a permission is."`
 
 	retryAfter time.Duration
 }
@@ -33,6 +34,14 @@ type FieldProblem struct {
 	Field  string     `json:"field" doc:"The field's path."`
 	Code   fault.Code `json:"code" doc:"What is wrong with it."`
 	Detail string     `json:"detail" doc:"The same in words."`
+}
+
+// Denial is what is missing where a permission is.
+type Denial struct {
+	Permission string   `json:"permission" doc:"The permission that is missing." example:"users:list"`
+	Subject    string   `json:"subject" doc:"Who lacks it: a key, a user or a developer."`
+	DeniedBy   string   `json:"denied_by,omitempty" doc:"The grant that denies it, or the role of every user that does; absent where it was merely never given."`
+	GrantedBy  []string `json:"granted_by,omitempty" doc:"Who could give it: members of the account with one of these roles, and keys and users that have all of the permissions that + joins." example:"[\"owner\",\"admin\",\"grants:manage+users:list\"]"`
 }
 
 // NewProblem describes the refusal in the language.
@@ -46,10 +55,19 @@ func NewProblem(refusal *fault.Error, language fault.Language, requestID string)
 	if entry.Retryable && problem.retryAfter == 0 {
 		problem.retryAfter = time.Second
 	}
+	if denial := refusal.Denial; denial != nil {
+		problem.Denial = &Denial{Permission: denial.Permission, Subject: denial.Subject, DeniedBy: denial.DeniedBy, GrantedBy: denial.GrantedBy}
+	}
 	for _, field := range refusal.Fields {
 		problem.Errors = append(problem.Errors, FieldProblem{Field: field.Name, Code: field.Code, Detail: field.Detail(language)})
 	}
 	return problem
+}
+
+// ProblemOf describes an error in the language of the request, for answers that tell what became of one of many.
+func ProblemOf(ctx context.Context, err error) *Problem {
+	seen := requestOf(ctx)
+	return NewProblem(fault.Of(err), seen.language, seen.id)
 }
 
 // Error, GetStatus, ContentType and GetHeaders make a problem what huma answers errors with.

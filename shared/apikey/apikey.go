@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 )
@@ -59,6 +60,16 @@ type Key struct {
 	// UsedAt is about when it was used last, UsedFrom from where; zero for never.
 	UsedAt   time.Time
 	UsedFrom string
+	// Rights are the scopes and what else the key was granted or denied, Policy what its app has decided for all when that
+	// was last copied here. Stores read both; package access writes them.
+	Rights authz.Rights
+	Policy authz.Policy
+}
+
+// RightsOf returns the rights of a key with the scopes that was granted nothing else.
+func RightsOf(scopes []string) authz.Rights {
+	base, _ := authz.ParseSet(scopes)
+	return authz.Rights{Kind: authz.Keys, Base: base}
 }
 
 // UseEvery is how often at most a key's use is written down.

@@ -19,12 +19,14 @@ type cuts struct {
 	began time.Time
 	app   id.App
 	key   id.Key
-	after []time.Duration
-	errs  []error
+	// before is the time that was asked for.
+	before time.Time
+	after  []time.Duration
+	errs   []error
 }
 
-func (c *cuts) CutKey(_ context.Context, app id.App, key id.Key) error {
-	c.app, c.key = app, key
+func (c *cuts) CutOpened(_ context.Context, app id.App, key id.Key, before time.Time) error {
+	c.app, c.key, c.before = app, key, before
 	c.after = append(c.after, time.Since(c.began))
 	return c.errs[len(c.after)-1]
 }
@@ -43,7 +45,7 @@ func TestCutter(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			app := id.Source{}.App()
 			key := id.Source{}.Key(app)
-			text, err := json.Marshal(apikey.NewRevocation(app, key))
+			text, err := json.Marshal(apikey.NewRevocation(app, key, storetest.Noon()))
 			storetest.OK(t, "encode", err)
 			var job apikey.Revocation
 			storetest.OK(t, "decode", json.Unmarshal(text, &job))
@@ -54,7 +56,7 @@ func TestCutter(t *testing.T) {
 			if want := []time.Duration{2 * time.Second, 5 * time.Second}; !reflect.DeepEqual(sockets.after, want) {
 				t.Errorf("%s: cut after %v, want %v", name, sockets.after, want)
 			}
-			if sockets.app != app || sockets.key != key {
+			if sockets.app != app || sockets.key != key || !sockets.before.Equal(storetest.Noon()) {
 				t.Errorf("cut %v %v, want %v %v", sockets.app, sockets.key, app, key)
 			}
 		})

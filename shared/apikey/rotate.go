@@ -31,11 +31,24 @@ func (r Rotation) fingerprint(keyID id.Key) string {
 	return id.Hash("rotate", string(keyID), r.Overlap.String(), spellSources(r.Sources), r.ExpiresAt.Format(time.RFC3339Nano))
 }
 
-// Rotate replaces a key by a new one of the same name and scopes, once: fault.KeyRotated, KeyNotActive where it cannot
-// be. Whoever rotates a key gets one that may do the same, so the bounds of a maker apply as in Create; a key that expires
-// cannot lengthen its own life this way. The text of the new key is returned once, as Create does.
+// Rotate replaces a key by a new one of the same name, scopes and grants, once: fault.KeyRotated, KeyNotActive where it
+// cannot be. Whoever rotates a key gets one that may do the same, so the bounds of a maker apply as in Create; a key that
+// expires cannot lengthen its own life this way, nor shed what it is denied. The text of the new key is returned once, as
+// Create does.
 func (s *Service) Rotate(ctx context.Context, maker Maker, keyID id.Key, request Rotation) (made Key, text string, err error) {
 	request.ExpiresAt = request.ExpiresAt.Truncate(time.Millisecond) // as it is kept
+	made, text, err = s.untilDecided(ctx, maker, func(maker Maker) (Key, string, error) { return s.rotateBy(ctx, maker, keyID, request) })
+	if err == nil {
+		err = s.carry(ctx, made, maker)
+	}
+	if err != nil {
+		return Key{}, "", err
+	}
+	return made, text, nil
+}
+
+// rotateBy replaces the key, if it and the maker stay as they were seen.
+func (s *Service) rotateBy(ctx context.Context, maker Maker, keyID id.Key, request Rotation) (made Key, text string, err error) {
 	old, err := s.Get(ctx, maker.App, keyID)
 	if err != nil {
 		return Key{}, "", err
@@ -50,13 +63,17 @@ func (s *Service) Rotate(ctx context.Context, maker Maker, keyID id.Key, request
 	if err := old.rotatable(made.CreatedAt); err != nil {
 		return Key{}, "", err
 	}
+	if lacking := maker.lacks(old.reach(made.CreatedAt)); lacking != "" && !maker.is(keyID) {
+		return Key{}, "", fault.New(fault.ScopeExceedsKey, lacking)
+	}
+	made.Rights = old.handedTo(made)
 	made.Sources, made.ExpiresAt = request.bounds(old, maker, made.CreatedAt)
 	replaced := old.replaced(made, request.Overlap)
 	made, text, err = s.mint(ctx, maker, made, func(made Key) (Key, error) {
 		if err := s.addRotated(ctx, replaced); err != nil {
 			return Key{}, err
 		}
-		return s.Store.Rotate(ctx, replaced, made)
+		return s.Store.Rotate(ctx, replaced, made, maker.Seen, replaced.recordRotated(maker.origin()), made.recordCreated(maker.origin()))
 	})
 	if err == nil && !replaced.RevokedAt.IsZero() {
 		s.cutReplaced(ctx, replaced)

@@ -12,6 +12,7 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey/apikeytest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -35,7 +36,7 @@ func TestRotate(t *testing.T) {
 	f.clock.Advance(time.Hour)
 	now := f.clock.Now()
 	made, secret, old := f.rotate(t, first.ID, apikey.Rotation{Overlap: time.Hour})
-	want := apikey.Key{ID: made.ID, App: first.App, Name: first.Name, Scopes: first.Scopes, Hash: secret.Hash, CreatedAt: now,
+	want := apikey.Key{ID: made.ID, App: first.App, Name: first.Name, Scopes: first.Scopes, Rights: first.Rights, Hash: secret.Hash, CreatedAt: now,
 		CreatedBy: f.maker.By, Fingerprint: made.Fingerprint, RotatedFrom: first.ID, Sources: first.Sources, ExpiresAt: now.Add(48 * time.Hour)}
 	if !reflect.DeepEqual(made, want) || made.ID == first.ID {
 		t.Errorf("made %+v\nwant %+v", made, want)
@@ -105,7 +106,7 @@ func TestRotateRefuses(t *testing.T) {
 	atOnce, _ := f.create(t, request(""))
 	f.rotate(t, atOnce.ID, apikey.Rotation{})
 	revoked, _ := f.create(t, request(""))
-	_, err := f.Revoke(t.Context(), f.maker.App, revoked.ID)
+	_, err := f.Revoke(t.Context(), f.maker.App, revoked.ID, record.Origin{})
 	storetest.OK(t, "Revoke", err)
 	expired, _ := f.create(t, request(""))
 	f.clock.Advance(time.Hour)
@@ -248,11 +249,11 @@ func TestRotateAtOnce(t *testing.T) {
 // lossyRotations is lossy for Rotate.
 type lossyRotations struct{ *apikeytest.Store }
 
-func (l lossyRotations) Rotate(ctx context.Context, replaced, made apikey.Key) (apikey.Key, error) {
-	if standing, err := l.Store.Rotate(ctx, replaced, made); err != nil {
+func (l lossyRotations) Rotate(ctx context.Context, replaced, made apikey.Key, maker apikey.Seen, records ...record.Record) (apikey.Key, error) {
+	if standing, err := l.Store.Rotate(ctx, replaced, made, maker, records...); err != nil {
 		return standing, err
 	}
-	return l.Store.Rotate(ctx, replaced, made)
+	return l.Store.Rotate(ctx, replaced, made, maker, records...)
 }
 
 func TestRotateSurvivesALostAnswer(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/tokenim/tokenim/shared/cursor"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Record is a key on the wire.
@@ -31,6 +32,8 @@ type Record struct {
 	RotatedFrom  id.Key     `json:"rotated_from,omitempty" doc:"The key that it replaces."`
 	LastUsedAt   *time.Time `json:"last_used_at,omitempty" doc:"When it was used last; written down once an hour at most."`
 	LastUsedFrom string     `json:"last_used_from,omitempty" doc:"The address that it was used from then."`
+
+	PermissionsLastUsed map[string]string `json:"permissions_last_used,omitempty" doc:"For each permission that was used since such use is written down, the day of the last use, in UTC." example:"{\"messages:send\":\"2026-07-01\"}"`
 }
 
 type createInput struct {
@@ -41,6 +44,7 @@ type createInput struct {
 		Scopes       []string   `json:"scopes" nullable:"false" minItems:"1" maxItems:"50" doc:"What the key shall be allowed; no more than the creating key." example:"[\"messages:send\"]"`
 		AllowedCIDRs []string   `json:"allowed_cidrs,omitempty" nullable:"false" maxItems:"20" doc:"The addresses that it may be used from, each an IP address or a range in CIDR notation; empty for any, absent for those of the creating key." example:"[\"203.0.113.0/24\"]"`
 		ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"When it shall stop working; absent for never, or for when the creating key does."`
+		Reason       string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the records." example:"quarterly rotation"`
 	}
 }
 
@@ -55,6 +59,7 @@ type rotateBody struct {
 	OverlapSeconds *int64     `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key goes on working, unless it expires before; 0 revokes it at once, absent is a day."`
 	AllowedCIDRs   []string   `json:"allowed_cidrs,omitempty" nullable:"false" maxItems:"20" doc:"The addresses that the new key may be used from; empty for any, absent for those of the old one." example:"[\"203.0.113.0/24\"]"`
 	ExpiresAt      *time.Time `json:"expires_at,omitempty" doc:"When the new key shall stop working; absent for as long a life as the old one had, at most that of the key that rotates."`
+	Reason         string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the records." example:"quarterly rotation"`
 }
 
 type recordOutput struct{ Body Record }
@@ -63,6 +68,11 @@ type listOutput struct{ Body api.Page[Record] }
 
 type keyInput struct {
 	ID string `path:"id" doc:"The key's ID."`
+}
+
+type revokeInput struct {
+	ID     string `path:"id" doc:"The key's ID."`
+	Reason string `query:"reason" maxLength:"500" doc:"Why, for the records."`
 }
 
 // exceeding are the refusals of a key that would be allowed more than its maker.
@@ -91,7 +101,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	api.Register(edge, api.Operation{
 		ID: "rotate-key", Method: http.MethodPost, Path: "/keys/{id}/rotate", Tag: "Keys", Status: http.StatusCreated,
 		Summary: "Replace an API key by a new one", Permission: authz.KeysManage,
-		Description: "The new key has the old one's name and scopes, and is in this answer only; a repeated request with the same Idempotency-Key gets the record without it. " +
+		Description: "The new key has the old one's name and scopes, and what it was granted and denied, and is in this answer only; a repeated request with the same Idempotency-Key gets the record without it. " +
 			"Until the overlap ends both work, and so do tokens minted with the old one. A key is rotated once, by whoever may do all that it may.",
 		Errors: append([]fault.Code{fault.KeyNotFound, fault.KeyRotated, fault.KeyNotActive}, exceeding...),
 	}, service.rotate)
@@ -112,7 +122,7 @@ func (s *Service) create(ctx context.Context, caller authz.Caller, in *createInp
 	if err != nil {
 		return nil, err
 	}
-	maker, err := s.maker(ctx, caller)
+	maker, err := s.maker(ctx, caller, in.Body.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +140,7 @@ func (s *Service) rotate(ctx context.Context, caller authz.Caller, in *rotateInp
 	if err != nil {
 		return nil, err
 	}
-	maker, err := s.maker(ctx, caller)
+	maker, err := s.maker(ctx, caller, body.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -143,17 +153,18 @@ func (s *Service) rotate(ctx context.Context, caller authz.Caller, in *rotateInp
 }
 
 // maker returns the caller as a maker of keys. A key's own bounds are read here, so that no other request pays for them.
-func (s *Service) maker(ctx context.Context, caller authz.Caller) (Maker, error) {
-	maker := Maker{App: caller.App, By: caller.By(), Scopes: caller.Scopes}
+func (s *Service) maker(ctx context.Context, caller authz.Caller, reason string) (Maker, error) {
 	if caller.Developer != "" {
-		return maker, nil
+		return makerOf(caller, reason), nil
 	}
 	key, err := s.Store.Get(ctx, caller.App, caller.Key)
 	if errors.Is(err, ErrNotFound) {
 		return Maker{}, fault.New(fault.APIKeyUnknown)
 	}
-	maker.Sources, maker.ExpiresAt = key.Sources, key.ExpiresAt
-	return maker, err
+	if err != nil {
+		return Maker{}, err
+	}
+	return key.maker(caller, reason), nil
 }
 
 // created is the answer to a creation: the only one with the text of a key.
@@ -184,8 +195,8 @@ func (s *Service) get(ctx context.Context, caller authz.Caller, in *keyInput) (*
 	return shown(s.Get(ctx, caller.App, id.Key(in.ID)))
 }
 
-func (s *Service) revoke(ctx context.Context, caller authz.Caller, in *keyInput) (*recordOutput, error) {
-	return shown(s.Revoke(ctx, caller.App, id.Key(in.ID)))
+func (s *Service) revoke(ctx context.Context, caller authz.Caller, in *revokeInput) (*recordOutput, error) {
+	return shown(s.Revoke(ctx, caller.App, id.Key(in.ID), record.By(caller, in.Reason)))
 }
 
 func shown(key Key, err error) (*recordOutput, error) { return created(key, "", err) }
@@ -197,6 +208,12 @@ func (k Key) record() Record {
 		LastUsedAt: optional(k.UsedAt), LastUsedFrom: k.UsedFrom}
 	if len(k.Sources) > 0 {
 		record.AllowedCIDRs = texts(k.Sources)
+	}
+	for permission, day := range k.Rights.Used {
+		if record.PermissionsLastUsed == nil {
+			record.PermissionsLastUsed = map[string]string{}
+		}
+		record.PermissionsLastUsed[string(permission)] = time.Unix(0, 0).UTC().AddDate(0, 0, int(day)).Format(time.DateOnly)
 	}
 	return record
 }

@@ -29,6 +29,8 @@ func (e everybody) Token(context.Context, string, authz.Request) (authz.Caller, 
 	return e.caller, nil
 }
 
+func (e everybody) Note(context.Context, authz.Caller, authz.Permission) {}
+
 func (e everybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
 	return e.caller, nil
 }
@@ -49,13 +51,17 @@ func (f *fixture) as(caller authz.Caller) *routes {
 
 // asDeveloper returns them for an admin of the account.
 func (f *fixture) asDeveloper() *routes {
-	return f.as(authz.Caller{Developer: id.Developer(f.maker.By), Role: authz.Admin, Scopes: authz.RoleScopes(authz.Admin)})
+	return f.as(authz.Caller{Developer: id.Developer(f.maker.By), Role: authz.Admin,
+		Rights: authz.Rights{Kind: authz.Developers, Base: authz.Admin.Set() & authz.HeldBy(authz.Developers)}})
 }
+
+// requestSource is where the requests of these tests come from.
+const requestSource = "203.0.113.7"
 
 // do sends a request and returns the answer's status and body.
 func (r *routes) do(t *testing.T, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request := httptest.NewRequest(method, path, strings.NewReader(body)).WithContext(api.WithSource(t.Context(), requestSource))
 	request.Header.Set("X-Api-Key", "any")
 	recorder := httptest.NewRecorder()
 	r.edge.ServeHTTP(recorder, request)
@@ -164,13 +170,13 @@ func TestRoutesRefuseTimesBeyondTheCalendar(t *testing.T) {
 func TestRoutesAskForPermissions(t *testing.T) {
 	f := setUp()
 	key, _ := f.create(t, request(""))
-	reader := f.as(authz.Caller{Key: key.ID, Scopes: []string{string(authz.KeysRead)}})
+	reader := f.as(authz.Caller{Key: key.ID, Rights: apikey.RightsOf([]string{string(authz.KeysRead)})})
 	path := "/keys/" + string(key.ID)
 	reader.must(t, http.StatusOK, http.MethodGet, path, "")
 	reader.refused(t, fault.PermissionDenied, http.MethodDelete, path, "")
 	reader.refused(t, fault.PermissionDenied, http.MethodPost, path+"/rotate", `{}`)
 	reader.refused(t, fault.PermissionDenied, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"]}`)
-	manager := f.as(authz.Caller{Key: key.ID, Scopes: []string{string(authz.KeysManage)}})
+	manager := f.as(authz.Caller{Key: key.ID, Rights: apikey.RightsOf([]string{string(authz.KeysManage)})})
 	manager.refused(t, fault.PermissionDenied, http.MethodGet, path, "")
 	manager.refused(t, fault.PermissionDenied, http.MethodGet, "/keys", "")
 }
@@ -179,7 +185,7 @@ func TestRoutesAskForPermissions(t *testing.T) {
 func TestRoutesKnowTheirMaker(t *testing.T) {
 	f := setUp()
 	bound, _ := f.create(t, apikey.Request{Name: "bound", Scopes: f.maker.Scopes, Sources: sources("203.0.113.0/24"), ExpiresAt: storetest.Noon().Add(time.Hour)})
-	byKey := f.as(authz.Caller{Key: bound.ID, Scopes: bound.Scopes})
+	byKey := f.as(authz.Caller{Key: bound.ID, Rights: bound.Rights})
 	byKey.refused(t, fault.SourcesExceedKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "allowed_cidrs": []}`)
 	byKey.refused(t, fault.ExpiryExceedsKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["messages:send"], "expires_at": "2097-01-01T00:00:00Z"}`)
 	byKey.refused(t, fault.ScopeExceedsKey, http.MethodPost, "/keys", `{"name": "k", "scopes": ["users:list"]}`)

@@ -14,6 +14,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Sockets cuts the live connections of tokens that a key has minted.
@@ -39,8 +40,10 @@ type Service struct {
 	Sockets    Sockets
 	Background Background
 	Tasks      Tasks
-	Clock      clock.Clock
-	IDs        id.Source
+	// Grants may be nil where no key is rotated.
+	Grants Grants
+	Clock  clock.Clock
+	IDs    id.Source
 }
 
 // Request is what a new key shall be.
@@ -66,8 +69,13 @@ func (r Request) fingerprint() string {
 // fault.IdempotencyConflict.
 func (s *Service) Create(ctx context.Context, maker Maker, request Request) (made Key, text string, err error) {
 	request.ExpiresAt = request.ExpiresAt.Truncate(time.Millisecond) // as it is kept
+	return s.untilDecided(ctx, maker, func(maker Maker) (Key, string, error) { return s.createBy(ctx, maker, request) })
+}
+
+// createBy makes the key, if the maker stays as it was seen.
+func (s *Service) createBy(ctx context.Context, maker Maker, request Request) (made Key, text string, err error) {
 	made = Key{ID: s.newID(maker, request.IdempotencyKey), App: maker.App, Name: request.Name, Scopes: request.Scopes,
-		CreatedAt: s.Clock.Now(), CreatedBy: maker.By, Fingerprint: request.fingerprint(),
+		Rights: RightsOf(request.Scopes), CreatedAt: s.Clock.Now(), CreatedBy: maker.By, Fingerprint: request.fingerprint(),
 		Sources: request.Sources, ExpiresAt: request.ExpiresAt}
 	if request.IdempotencyKey != "" {
 		if standing, err := s.Store.Get(ctx, maker.App, made.ID); !errors.Is(err, ErrNotFound) {
@@ -80,7 +88,9 @@ func (s *Service) Create(ctx context.Context, maker Maker, request Request) (mad
 	if made.ExpiresAt.IsZero() {
 		made.ExpiresAt = maker.ExpiresAt
 	}
-	return s.mint(ctx, maker, made, func(made Key) (Key, error) { return s.Store.Create(ctx, made) })
+	return s.mint(ctx, maker, made, func(made Key) (Key, error) {
+		return s.Store.Create(ctx, made, maker.Seen, made.recordCreated(maker.origin()))
+	})
 }
 
 // newID returns the ID of a new key: always the same for a maker's idempotency key, whatever is asked for under it.
@@ -111,7 +121,7 @@ func (s *Service) mint(ctx context.Context, maker Maker, made Key, store func(Ke
 	standing, err := store(made)
 	switch {
 	case err == nil, errors.Is(err, ErrExists) && standing.Hash == made.Hash: // the SDK tried again after an answer was lost
-		return made, Format(made.ID, secret), nil
+		return standing, Format(made.ID, secret), nil
 	case errors.Is(err, ErrExists):
 		return replay(standing, made, nil)
 	}
@@ -123,10 +133,13 @@ func refusal(standing Key, err error) error {
 	switch {
 	case errors.Is(err, ErrAppDeleted):
 		return fault.New(fault.AppDeleted)
-	case errors.Is(err, ErrMakerRevoked):
-		return fault.New(fault.APIKeyRevoked)
+	case errors.Is(err, ErrMakerChanged):
+		return fault.Wrap(err, fault.Unavailable) // who asks without end is decided anew
 	case errors.Is(err, ErrNotRotatable):
-		return errors.Join(standing.rotatable(time.Time{}), err)
+		if refused := standing.rotatable(time.Time{}); refused != nil {
+			return errors.Join(refused, err)
+		}
+		return fault.Wrap(err, fault.Unavailable) // narrowed since it was read: the next attempt makes a narrower one
 	case errors.Is(err, ErrNotFound):
 		return fault.New(fault.KeyNotFound)
 	}
@@ -149,7 +162,7 @@ func (s *Service) Bootstrap(ctx context.Context, app id.App, scopes []string) (t
 	secret := s.IDs.Text(secretLength)
 	key := Key{ID: s.IDs.Key(app), App: app, Name: "bootstrap", Scopes: slices.Clone(scopes), Hash: sha256.Sum256([]byte(secret)),
 		CreatedAt: s.Clock.Now()}
-	_, err = s.Store.Create(ctx, key)
+	_, err = s.Store.Create(ctx, key, Seen{}, key.recordCreated(record.Origin{}))
 	return Format(key.ID, secret), err
 }
 
@@ -167,11 +180,12 @@ func (s *Service) Get(ctx context.Context, app id.App, keyID id.Key) (Key, error
 
 // Revoke ends a key: the next request with it is refused, and the sockets of its tokens are cut. Revoking again repeats
 // the cut and changes nothing else.
-func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key) (Key, error) {
+func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key, origin record.Origin) (Key, error) {
 	if keyID.App() != app {
 		return Key{}, fault.New(fault.KeyNotFound)
 	}
-	key, err := s.Store.Revoke(ctx, app, keyID, s.Clock.Now())
+	now := s.Clock.Now()
+	key, err := s.Store.Revoke(ctx, app, keyID, now, Key{ID: keyID, App: app}.recorded(now, origin, record.KeyRevoked, nil, nil))
 	if errors.Is(err, ErrNotFound) {
 		return Key{}, fault.New(fault.KeyNotFound)
 	}
@@ -186,7 +200,7 @@ func (s *Service) Revoke(ctx context.Context, app id.App, keyID id.Key) (Key, er
 func (s *Service) cut(ctx context.Context, app id.App, keyID id.Key) error {
 	var again sync.WaitGroup
 	again.Go(func() {
-		if err := s.Background.Enqueue(ctx, NewRevocation(app, keyID)); err != nil {
+		if err := s.Background.Enqueue(ctx, NewRevocation(app, keyID, time.Time{})); err != nil {
 			slog.WarnContext(ctx, "sockets not cut again", "key", keyID, "error", err)
 		}
 	})

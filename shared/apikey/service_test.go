@@ -15,6 +15,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock/clocktest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -194,7 +195,7 @@ func TestCreateInADeletedApp(t *testing.T) {
 func TestCreateByARevokedKey(t *testing.T) {
 	f := setUp()
 	key, _ := f.create(t, apikey.Request{Scopes: f.maker.Scopes})
-	_, err := f.Revoke(t.Context(), f.maker.App, key.ID)
+	_, err := f.Revoke(t.Context(), f.maker.App, key.ID, record.Origin{})
 	storetest.OK(t, "Revoke", err)
 	_, _, err = f.Create(t.Context(), of(key), request(""))
 	wantCode(t, "Create", err, fault.APIKeyRevoked)
@@ -226,7 +227,7 @@ func TestCreateIsIdempotent(t *testing.T) {
 		}
 	}
 	second := f.maker // an idempotency key belongs to its maker
-	second.By = string(id.Source{}.Key(f.maker.App))
+	second.By = string(id.Source{}.Developer())
 	other, _, err := f.Create(t.Context(), second, request("r1"))
 	if err != nil || other.ID == made.ID {
 		t.Errorf("another maker's key = %+v, %v", other, err)
@@ -271,11 +272,11 @@ func TestCreateAtOnce(t *testing.T) {
 // lossy tells the truth about a first Create only at the second attempt, as the SDK does when an answer got lost.
 type lossy struct{ *apikeytest.Store }
 
-func (l lossy) Create(ctx context.Context, key apikey.Key) (apikey.Key, error) {
-	if standing, err := l.Store.Create(ctx, key); err != nil {
+func (l lossy) Create(ctx context.Context, key apikey.Key, maker apikey.Seen, made record.Record) (apikey.Key, error) {
+	if standing, err := l.Store.Create(ctx, key, maker, made); err != nil {
 		return standing, err
 	}
-	return l.Store.Create(ctx, key)
+	return l.Store.Create(ctx, key, maker, made)
 }
 
 // A lost answer between the service and its table must not cost the caller the text of its key.
@@ -312,7 +313,7 @@ func TestRevoke(t *testing.T) {
 	storetest.OK(t, "Create", err)
 	secret, _ := apikey.Parse(text)
 	for range 2 { // again repeats the cut and changes nothing else
-		key, err := f.Revoke(t.Context(), f.maker.App, made.ID)
+		key, err := f.Revoke(t.Context(), f.maker.App, made.ID, record.Origin{})
 		storetest.OK(t, "Revoke", err)
 		if !key.RevokedAt.Equal(storetest.Noon()) {
 			t.Errorf("revoked at %v, want %v", key.RevokedAt, storetest.Noon())
@@ -321,9 +322,9 @@ func TestRevoke(t *testing.T) {
 		f.clock.Advance(time.Minute)
 	}
 	f.sockets.want(t, made.ID, made.ID)
-	_, err = f.Revoke(t.Context(), f.maker.App, id.Source{}.Key(f.maker.App))
+	_, err = f.Revoke(t.Context(), f.maker.App, id.Source{}.Key(f.maker.App), record.Origin{})
 	wantCode(t, "Revoke of an unknown key", err, fault.KeyNotFound)
-	_, err = f.Revoke(t.Context(), id.Source{}.App(), made.ID)
+	_, err = f.Revoke(t.Context(), id.Source{}.App(), made.ID, record.Origin{})
 	wantCode(t, "Revoke of another app's key", err, fault.KeyNotFound)
 	f.sockets.want(t, made.ID, made.ID)
 }
@@ -333,7 +334,7 @@ func TestRevokeReportsAFailedCut(t *testing.T) {
 	made, _, err := f.Create(t.Context(), f.maker, request(""))
 	storetest.OK(t, "Create", err)
 	f.sockets.err = errors.New("no answer")
-	if _, err = f.Revoke(t.Context(), f.maker.App, made.ID); !errors.Is(err, f.sockets.err) {
+	if _, err = f.Revoke(t.Context(), f.maker.App, made.ID, record.Origin{}); !errors.Is(err, f.sockets.err) {
 		t.Errorf("Revoke: %v, want the cut's error, so that the caller repeats it", err)
 	}
 	f.sockets.want(t, made.ID)
@@ -344,7 +345,7 @@ func TestRevokeNeedsNoBackground(t *testing.T) {
 	f := setUp()
 	made, _ := f.create(t, request(""))
 	f.sockets.againErr = errors.New("no answer")
-	_, err := f.Revoke(t.Context(), f.maker.App, made.ID)
+	_, err := f.Revoke(t.Context(), f.maker.App, made.ID, record.Origin{})
 	wantCode(t, "Revoke", err, "")
 	f.sockets.want(t, made.ID)
 }

@@ -8,5 +8,6 @@ import (
 
 func TestMemoryStore(t *testing.T) {
 	store := apikeytest.NewStore()
-	apikeytest.Run(t, store, store.DeleteApp)
+	apikeytest.Run(t, apikeytest.World{Store: store, Logs: store.Logs, DeleteApp: store.DeleteApp, SetPolicy: store.SetPolicy,
+		Decide: store.Decide})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey/apikeytest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -62,7 +63,7 @@ func TestExpiring(t *testing.T) {
 		"a day":         {day, nil, nil},
 		"a day or more": {day + time.Millisecond, nil, []time.Duration{time.Minute}},
 		"revoked": {30 * day, func(f *fixture, key apikey.Key) error {
-			_, err := f.Revoke(t.Context(), key.App, key.ID)
+			_, err := f.Revoke(t.Context(), key.App, key.ID, record.Origin{})
 			return err
 		}, nil},
 		"of a deleted app": {30 * day, func(f *fixture, key apikey.Key) error {
@@ -151,7 +152,7 @@ func (f *fixture) use(t *testing.T, keyID id.Key, afterNoon time.Duration) {
 func TestRotatedAndEnded(t *testing.T) {
 	for name, end := range map[string]func(f *fixture, key id.Key) error{
 		"revoked": func(f *fixture, key id.Key) error {
-			_, err := f.Revoke(t.Context(), f.maker.App, key)
+			_, err := f.Revoke(t.Context(), f.maker.App, key, record.Origin{})
 			return err
 		},
 		"of a deleted app": func(f *fixture, key id.Key) error { return f.store.Suspend(t.Context(), f.maker.App, key, true) },

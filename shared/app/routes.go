@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/cursor"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Tenant is an app on the wire.
@@ -40,6 +41,11 @@ type changeAppInput struct {
 
 type appInput struct {
 	ID string `path:"id" doc:"The app's ID."`
+}
+
+type endAppInput struct {
+	ID     string `path:"id" doc:"The app's ID."`
+	Reason string `query:"reason" maxLength:"500" doc:"Why, for the records."`
 }
 
 type tenantOutput struct{ Body Tenant }
@@ -86,7 +92,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 
 func (s *Service) create(ctx context.Context, caller authz.Caller, in *createAppInput) (*tenantOutput, error) {
 	settings := Settings{Name: in.Body.Name, Origins: in.Body.AllowedOrigins}
-	return answer(s.Create(ctx, caller.Account, settings, in.IdempotencyKey.IdempotencyKey))
+	return answer(s.Create(ctx, caller.Account, settings, in.IdempotencyKey.IdempotencyKey, record.By(caller, "")))
 }
 
 func (s *Service) list(ctx context.Context, caller authz.Caller, signer cursor.Signer, in *api.PageQuery) (*appsOutput, error) {
@@ -108,18 +114,19 @@ func (s *Service) get(ctx context.Context, caller authz.Caller, in *appInput) (*
 }
 
 func (s *Service) change(ctx context.Context, caller authz.Caller, in *changeAppInput) (*tenantOutput, error) {
-	return answer(s.Change(ctx, caller.Account, in.ID, Change{Name: in.Body.Name, Origins: in.Body.AllowedOrigins}))
+	change := Change{Name: in.Body.Name, Origins: in.Body.AllowedOrigins}
+	return answer(s.Change(ctx, caller.Account, in.ID, change, record.By(caller, "")))
 }
 
-func (s *Service) delete(ctx context.Context, caller authz.Caller, in *appInput) (*tenantOutput, error) {
+func (s *Service) delete(ctx context.Context, caller authz.Caller, in *endAppInput) (*tenantOutput, error) {
 	if err := caller.RequireConfirmed(s.Clock.Now()); err != nil {
 		return nil, err
 	}
-	return answer(s.Delete(ctx, caller.Account, in.ID))
+	return answer(s.Delete(ctx, caller.Account, in.ID, record.By(caller, in.Reason)))
 }
 
 func (s *Service) restore(ctx context.Context, caller authz.Caller, in *appInput) (*tenantOutput, error) {
-	return answer(s.Restore(ctx, caller.Account, in.ID))
+	return answer(s.Restore(ctx, caller.Account, in.ID, record.By(caller, "")))
 }
 
 func answer(app App, err error) (*tenantOutput, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
@@ -31,6 +32,8 @@ func (e everybody) Token(context.Context, string, authz.Request) (authz.Caller, 
 	return e.caller, nil
 }
 
+func (e everybody) Note(context.Context, authz.Caller, authz.Permission) {}
+
 func (e everybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
 	return e.caller, nil
 }
@@ -45,7 +48,8 @@ type routes struct {
 // as returns the routes for a member of the world's account who has just logged in.
 func (w *world) as(role authz.Role) *routes {
 	return &routes{w, seal.NewKeyring(sealtest.NewStore(), sealtest.NewWrapper(), w.clock), authz.Caller{Developer: id.Source{}.Developer(),
-		Account: w.account, Role: role, Scopes: authz.RoleScopes(role), ConfirmedAt: w.clock.Now()}}
+		Account: w.account, Role: role, Rights: authz.Rights{Kind: authz.Developers, Base: role.Set() & authz.HeldBy(authz.Developers)},
+		ConfirmedAt: w.clock.Now()}}
 }
 
 // do sends a request and returns the answer's status and body.
@@ -169,7 +173,8 @@ func TestWhoMay(t *testing.T) {
 	late.want(t, 200, "", "PATCH", path, `{"name": "Room"}`)
 	late.want(t, 403, "step_up_required", "DELETE", path, "")
 	application := w.as("")
-	application.caller = authz.Caller{App: w.app.ID, Key: id.Source{}.Key(w.app.ID), Scopes: authz.Scopes()}
+	application.caller = authz.Caller{App: w.app.ID, Key: id.Source{}.Key(w.app.ID),
+		Rights: authz.Rights{Kind: authz.Keys, Base: authz.HeldBy(authz.Keys)}}
 	application.want(t, 403, "permission_denied", "GET", "/apps", "")
 	application.want(t, 403, "permission_denied", "DELETE", path, "")
 }
@@ -178,7 +183,7 @@ func TestListPages(t *testing.T) {
 	w := newWorld(t)
 	want := []string{w.app.ID.String()}
 	for range 6 {
-		made, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "")
+		made, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "", record.Origin{})
 		storetest.OK(t, "Create", err)
 		want = append(want, made.ID.String())
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/task"
 )
 
@@ -32,7 +34,8 @@ type Notices interface {
 }
 
 // Service makes, changes, deletes and restores apps. Apps are named by text, as callers name them, and are found in the
-// caller's account only: anything else is fault.AppNotFound.
+// caller's account only: anything else is fault.AppNotFound. What changes an app leaves a record in the account's log, with
+// the origin of the change.
 type Service struct {
 	Store   Store
 	Keys    Keys
@@ -47,7 +50,7 @@ type Service struct {
 
 // Create makes an app of the account. With an idempotency key ("" for none) a repeated creation returns the app of the
 // first as it is by now; with other settings it is fault.IdempotencyConflict. fault.TooMany at MaxApps.
-func (s *Service) Create(ctx context.Context, account id.Account, settings Settings, idempotencyKey string) (App, error) {
+func (s *Service) Create(ctx context.Context, account id.Account, settings Settings, idempotencyKey string, origin record.Origin) (App, error) {
 	if account == "" { // nobody's app would be everybody's
 		return App{}, fault.New(fault.AccountNotFound)
 	}
@@ -60,7 +63,7 @@ func (s *Service) Create(ctx context.Context, account id.Account, settings Setti
 		// The ID follows from the idempotency key, so the app itself is the record of the first request.
 		made.ID = id.DeriveApp(account, idempotencyKey)
 	}
-	standing, err := s.Store.Create(ctx, made)
+	standing, err := s.Store.Create(ctx, made, made.recorded(made.CreatedAt, origin, record.AppCreated, nil, settings.recorded()))
 	switch {
 	case errors.Is(err, ErrExists) && standing.Account == account && standing.Request == made.Request:
 		return standing, nil
@@ -78,21 +81,37 @@ func (s *Service) Find(ctx context.Context, account id.Account, text string) (Ap
 	return found, refusal(err)
 }
 
-// Change changes the app's settings: fault.AppDeleted where it is deleted.
-func (s *Service) Change(ctx context.Context, account id.Account, text string, change Change) (App, error) {
-	found, err := s.Find(ctx, account, text)
-	if err != nil {
-		return App{}, err
+// changeAttempts bounds how often an app may be changed by others while one is at it.
+const changeAttempts = 10
+
+// Change changes the app's settings: fault.AppDeleted where it is deleted. Of changes at once each sets what it names and
+// leaves the rest to the others.
+func (s *Service) Change(ctx context.Context, account id.Account, text string, change Change, origin record.Origin) (App, error) {
+	for range changeAttempts {
+		found, err := s.Find(ctx, account, text)
+		if err != nil {
+			return App{}, err
+		}
+		settings, err := change.of(found.Settings).checked()
+		switch {
+		case err != nil:
+			return App{}, err
+		case found.Deleted():
+			return App{}, fault.New(fault.AppDeleted)
+		case settings.same(found.Settings):
+			return found, nil
+		}
+		changed, err := s.Store.Change(ctx, found, settings,
+			found.recorded(s.now(), origin, record.AppChanged, found.Settings.recorded(), settings.recorded()))
+		if !errors.Is(err, ErrChanged) {
+			return changed, refusal(err)
+		}
 	}
-	settings, err := change.of(found.Settings).checked()
-	if err != nil {
-		return App{}, err
-	}
-	if change.Origins != nil {
-		change.Origins = settings.Origins
-	}
-	changed, err := s.Store.Change(ctx, found.ID, change)
-	return changed, refusal(err)
+	return App{}, fault.Wrap(errors.New("change an app: overtaken too often"), fault.Unavailable)
+}
+
+func (s Settings) same(other Settings) bool {
+	return s.Name == other.Name && slices.Equal(s.Origins, other.Origins)
 }
 
 // Delete ends an app: its keys are refused from now on and their sockets cut, and after the grace period it is erased.
@@ -100,7 +119,7 @@ func (s *Service) Change(ctx context.Context, account id.Account, text string, c
 //
 // What has to happen after the decision is written down before it, so that a request that dies in between leaves nothing
 // undone; without the decision the reminders come to nothing.
-func (s *Service) Delete(ctx context.Context, account id.Account, text string) (App, error) {
+func (s *Service) Delete(ctx context.Context, account id.Account, text string, origin record.Origin) (App, error) {
 	found, err := s.Find(ctx, account, text)
 	if err != nil {
 		return App{}, err
@@ -116,7 +135,8 @@ func (s *Service) Delete(ctx context.Context, account id.Account, text string) (
 	if err != nil {
 		return App{}, err
 	}
-	deleted, err := s.Store.Delete(ctx, found, at, at.Add(s.Grace))
+	eraseAt := at.Add(s.Grace)
+	deleted, err := s.Store.Delete(ctx, found, at, eraseAt, found.recorded(at, origin, record.AppDeleted, nil, recordedDeletion{eraseAt}))
 	if err != nil {
 		return App{}, refusal(err)
 	}
@@ -140,7 +160,7 @@ func (s *Service) notify(ctx context.Context, deleted App, notice task.Task) {
 }
 
 // Restore brings a deleted app back, with its keys as they were. fault.AppNotDeleted where there is nothing to restore.
-func (s *Service) Restore(ctx context.Context, account id.Account, text string) (App, error) {
+func (s *Service) Restore(ctx context.Context, account id.Account, text string, origin record.Origin) (App, error) {
 	found, err := s.Find(ctx, account, text)
 	if err != nil {
 		return App{}, err
@@ -151,7 +171,7 @@ func (s *Service) Restore(ctx context.Context, account id.Account, text string) 
 	if err := s.remind(ctx, task.Task{Kind: task.AppSuspend, Due: s.now().Add(task.Settle), App: found.ID}); err != nil {
 		return App{}, err
 	}
-	restored, err := s.Store.Restore(ctx, found)
+	restored, err := s.Store.Restore(ctx, found, found.recorded(s.now(), origin, record.AppRestored, nil, nil))
 	if err != nil {
 		return App{}, refusal(err)
 	}

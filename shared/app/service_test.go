@@ -19,6 +19,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock/clocktest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/task"
 	"github.com/tokenim/tokenim/shared/task/tasktest"
@@ -130,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{apps: apptest.NewStore(), tasks: tasktest.NewStore(), keys: &keys{suspended: map[id.Key]bool{}}, notices: &notices{},
 		clock: clocktest.New(storetest.Noon()), account: id.Source{}.Account()}
 	w.service = &app.Service{Store: w.apps, Keys: w.keys, Sockets: w.keys, Tasks: w.tasks, Notices: w.notices, Clock: w.clock, Grace: week}
-	made, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "")
+	made, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "", record.Origin{})
 	storetest.OK(t, "Create", err)
 	w.app = made
 	for range 130 { // more than a page
@@ -164,7 +165,7 @@ func wantCode(t *testing.T, doing string, err error, want fault.Code) {
 func TestCreate(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "聊天",
-		Origins: []string{"HTTPS://Chat.example.com:443", "http://localhost:*", "https://chat.example.com"}}, "")
+		Origins: []string{"HTTPS://Chat.example.com:443", "http://localhost:*", "https://chat.example.com"}}, "", record.Origin{})
 	storetest.OK(t, "Create", err)
 	if want := []string{"https://chat.example.com", "http://localhost:*"}; !slices.Equal(made.Origins, want) || made.Account != w.account {
 		t.Errorf("made %+v", made)
@@ -178,7 +179,7 @@ func TestCreate(t *testing.T) {
 func TestCreateRefuses(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "a\u202eb",
-		Origins: []string{"https://good.example", "http://bad.example", "https://good.example/"}}, "")
+		Origins: []string{"https://good.example", "http://bad.example", "https://good.example/"}}, "", record.Origin{})
 	refusal := fault.Of(err)
 	var names []string
 	for _, field := range refusal.Fields {
@@ -189,37 +190,37 @@ func TestCreateRefuses(t *testing.T) {
 		t.Errorf("refused %v, want %v", names, want)
 	}
 	for range app.MaxApps - 1 {
-		_, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "")
+		_, err := w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "", record.Origin{})
 		storetest.OK(t, "Create", err)
 	}
-	_, err = w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "")
+	_, err = w.service.Create(t.Context(), w.account, app.Settings{Name: "Chat"}, "", record.Origin{})
 	wantCode(t, "one app more", err, fault.TooMany)
 }
 
 func TestCreateIsIdempotent(t *testing.T) {
 	w := newWorld(t)
 	settings := app.Settings{Name: "Chat", Origins: []string{"https://chat.example.com"}}
-	made, err := w.service.Create(t.Context(), w.account, settings, "r1")
+	made, err := w.service.Create(t.Context(), w.account, settings, "r1", record.Origin{})
 	storetest.OK(t, "Create", err)
 	w.clock.Advance(time.Minute)
 	name := "another name" // a change since is no other request
-	changed, err := w.service.Change(t.Context(), w.account, made.ID.String(), app.Change{Name: &name})
+	changed, err := w.service.Change(t.Context(), w.account, made.ID.String(), app.Change{Name: &name}, record.Origin{})
 	storetest.OK(t, "Change", err)
-	again, err := w.service.Create(t.Context(), w.account, settings, "r1")
+	again, err := w.service.Create(t.Context(), w.account, settings, "r1", record.Origin{})
 	if err != nil || !reflect.DeepEqual(again, changed) {
 		t.Errorf("again = %+v, %v; want %+v", again, err, changed)
 	}
 	for _, other := range []app.Settings{{Name: name, Origins: settings.Origins}, {Name: "Chat"}} {
-		_, err = w.service.Create(t.Context(), w.account, other, "r1")
+		_, err = w.service.Create(t.Context(), w.account, other, "r1", record.Origin{})
 		wantCode(t, "Create of another under one idempotency key", err, fault.IdempotencyConflict)
 	}
-	other, err := w.service.Create(t.Context(), id.Source{}.Account(), settings, "r1")
+	other, err := w.service.Create(t.Context(), id.Source{}.Account(), settings, "r1", record.Origin{})
 	if err != nil || other.ID == made.ID {
 		t.Errorf("another account's app = %+v, %v", other, err)
 	}
 	ids := make([]id.App, storetest.Racers)
 	for i, err := range storetest.AtOnce(len(ids), func(i int) error {
-		made, err := w.service.Create(t.Context(), w.account, settings, "r2")
+		made, err := w.service.Create(t.Context(), w.account, settings, "r2", record.Origin{})
 		ids[i] = made.ID
 		return err
 	}) {
@@ -240,11 +241,11 @@ func TestOthersAppsAreNotFound(t *testing.T) {
 		{w.account, "app_"}, {w.account, strings.ToUpper(text)}, {w.account, id.Platform().String()}, {w.account, "../" + text}} {
 		_, err := w.service.Find(t.Context(), try.account, try.text)
 		wantCode(t, "Find", err, fault.AppNotFound)
-		_, err = w.service.Change(t.Context(), try.account, try.text, app.Change{Origins: []string{}})
+		_, err = w.service.Change(t.Context(), try.account, try.text, app.Change{Origins: []string{}}, record.Origin{})
 		wantCode(t, "Change", err, fault.AppNotFound)
-		_, err = w.service.Delete(t.Context(), try.account, try.text)
+		_, err = w.service.Delete(t.Context(), try.account, try.text, record.Origin{})
 		wantCode(t, "Delete", err, fault.AppNotFound)
-		_, err = w.service.Restore(t.Context(), try.account, try.text)
+		_, err = w.service.Restore(t.Context(), try.account, try.text, record.Origin{})
 		wantCode(t, "Restore", err, fault.AppNotFound)
 	}
 	if left := w.tasks.All(); len(left) != 0 || w.keys.cut != 0 || len(w.notices.sent) != 0 {
@@ -256,7 +257,7 @@ func TestDelete(t *testing.T) {
 	w := newWorld(t)
 	text, noon := w.app.ID.String(), storetest.Noon()
 	for range 2 { // again repeats the suspension and changes nothing else
-		deleted, err := w.service.Delete(t.Context(), w.account, text)
+		deleted, err := w.service.Delete(t.Context(), w.account, text, record.Origin{})
 		storetest.OK(t, "Delete", err)
 		if !deleted.DeletedAt.Equal(noon) || !deleted.EraseAt.Equal(noon.Add(week)) || !w.keys.all(true) {
 			t.Errorf("deleted %+v", deleted)
@@ -271,7 +272,7 @@ func TestDelete(t *testing.T) {
 		t.Errorf("cut %d, want each key's twice", w.keys.cut)
 	}
 	name := "another name"
-	_, err := w.service.Change(t.Context(), w.account, text, app.Change{Name: &name})
+	_, err := w.service.Change(t.Context(), w.account, text, app.Change{Name: &name}, record.Origin{})
 	wantCode(t, "Change", err, fault.AppDeleted)
 	w.runTasks(t)
 	want := []task.Task{{Kind: task.AppErase, Due: noon.Add(week + task.Settle), App: w.app.ID}}
@@ -283,25 +284,25 @@ func TestDelete(t *testing.T) {
 func TestRestore(t *testing.T) {
 	w := newWorld(t)
 	text := w.app.ID.String()
-	_, err := w.service.Restore(t.Context(), w.account, text)
+	_, err := w.service.Restore(t.Context(), w.account, text, record.Origin{})
 	wantCode(t, "Restore of one in use", err, fault.AppNotDeleted)
-	_, err = w.service.Delete(t.Context(), w.account, text)
+	_, err = w.service.Delete(t.Context(), w.account, text, record.Origin{})
 	storetest.OK(t, "Delete", err)
 	w.clock.Advance(time.Hour)
-	restored, err := w.service.Restore(t.Context(), w.account, text)
+	restored, err := w.service.Restore(t.Context(), w.account, text, record.Origin{})
 	storetest.OK(t, "Restore", err)
 	if !reflect.DeepEqual(restored, w.app) || !w.keys.all(false) {
 		t.Errorf("restored %+v, want %+v", restored, w.app)
 	}
 	w.clock.Advance(time.Hour)
-	_, err = w.service.Delete(t.Context(), w.account, text)
+	_, err = w.service.Delete(t.Context(), w.account, text, record.Origin{})
 	storetest.OK(t, "Delete again", err)
 	if len(w.notices.sent) != 2 {
 		t.Errorf("mailed %q", w.notices.sent)
 	}
 	_, err = w.apps.BeginErasing(t.Context(), w.app.ID, w.clock.Now().Add(week))
 	storetest.OK(t, "BeginErasing", err)
-	_, err = w.service.Restore(t.Context(), w.account, text)
+	_, err = w.service.Restore(t.Context(), w.account, text, record.Origin{})
 	wantCode(t, "Restore of one that is being erased", err, fault.AppNotFound)
 }
 
@@ -310,11 +311,11 @@ func TestNoticeIsTriedAgain(t *testing.T) {
 	for _, restored := range []bool{false, true} {
 		w := newWorld(t)
 		w.notices.err = errors.New("no answer")
-		_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String())
+		_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 		storetest.OK(t, "Delete", err)
 		want := 1
 		if restored {
-			_, err := w.service.Restore(t.Context(), w.account, w.app.ID.String())
+			_, err := w.service.Restore(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 			storetest.OK(t, "Restore", err)
 			want = 0
 		}
@@ -331,7 +332,7 @@ func TestNoticeIsTriedAgain(t *testing.T) {
 func TestDeleteReportsAFailedSuspension(t *testing.T) {
 	w := newWorld(t)
 	w.keys.err = errors.New("no answer")
-	if _, err := w.service.Delete(t.Context(), w.account, w.app.ID.String()); !errors.Is(err, w.keys.err) {
+	if _, err := w.service.Delete(t.Context(), w.account, w.app.ID.String(), record.Origin{}); !errors.Is(err, w.keys.err) {
 		t.Errorf("Delete: %v, want the keys' error, so that the caller repeats it", err)
 	}
 }
@@ -346,7 +347,7 @@ func TestDeleteOfThousandsOfKeys(t *testing.T) {
 		}
 		slices.Sort(w.keys.ids)
 		began := time.Now()
-		_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String())
+		_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 		storetest.OK(t, "Delete", err)
 		if took := time.Since(began); took > 20*time.Second || !w.keys.all(true) || w.keys.cut != len(w.keys.ids) {
 			t.Errorf("it took %s, and cut %d of %d", took, w.keys.cut, len(w.keys.ids))
@@ -362,7 +363,7 @@ func TestCrashBetweenWrites(t *testing.T) {
 				w := newWorld(t)
 				w.keys.ids = w.keys.ids[:3]
 				if restores {
-					_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String())
+					_, err := w.service.Delete(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 					storetest.OK(t, "Delete", err)
 				}
 				fuse := &storetest.Fuse{At: at, TookEffect: tookEffect, Dies: true}
@@ -370,7 +371,7 @@ func TestCrashBetweenWrites(t *testing.T) {
 				if restores {
 					do = w.through(fuse).Restore
 				}
-				_, err := do(t.Context(), w.account, w.app.ID.String())
+				_, err := do(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 				if !fuse.Blown() {
 					break // every write has had its turn
 				}
@@ -378,6 +379,7 @@ func TestCrashBetweenWrites(t *testing.T) {
 					w.clock.Advance(task.Settle)
 					w.runTasks(t)
 					checkAligned(t, w, restores, err)
+					checkTold(t, w, restores)
 				})
 			}
 		}
@@ -410,7 +412,7 @@ func TestDeleteAndRestoreAtOnce(t *testing.T) {
 			if i%2 == 1 {
 				do = w.service.Restore
 			}
-			_, err = do(t.Context(), w.account, w.app.ID.String())
+			_, err = do(t.Context(), w.account, w.app.ID.String(), record.Origin{})
 			return err
 		}) {
 			if err != nil && !fault.Is(err, fault.AppNotDeleted) && !fault.Is(err, fault.Unavailable) {

@@ -6,4 +6,7 @@ import (
 	"github.com/tokenim/tokenim/shared/app/apptest"
 )
 
-func TestMemoryStore(t *testing.T) { apptest.Run(t, apptest.NewStore()) }
+func TestMemoryStore(t *testing.T) {
+	store := apptest.NewStore()
+	apptest.Run(t, apptest.World{Store: store, Logs: store.Logs})
+}

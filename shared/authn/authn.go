@@ -23,12 +23,23 @@ type Records interface {
 	// Load returns the key and the user of the app, read strongly and in one round trip; nil for what does not exist or
 	// is "".
 	Load(ctx context.Context, app id.App, key id.Key, user id.User) (*apikey.Key, *user.User, error)
+	// LoadUser returns the user of the app, nil where there is none, and the app's policy, in the same way. It is for
+	// developers, who bring no key that has a copy of it.
+	LoadUser(ctx context.Context, app id.App, user id.User) (*user.User, authz.Policy, error)
 }
 
-// Uses writes down that keys are used.
+// Uses writes down that keys are used. apikey.Store has the methods.
 type Uses interface {
 	// Used writes down when and from where the key was used, where that has not been done since the time before.
 	Used(ctx context.Context, app id.App, key id.Key, at, before time.Time, source string) error
+	// UsedFor writes down that the key used the permission on the day, where no later day is.
+	UsedFor(ctx context.Context, app id.App, key id.Key, permission authz.Permission, day int64) error
+}
+
+// UserUses writes down that users use what they were granted. user.Store has the method.
+type UserUses interface {
+	// UsedFor writes down that the user used the permission on the day, where no later day is.
+	UsedFor(ctx context.Context, app id.App, user id.User, permission authz.Permission, day int64) error
 }
 
 // Names resolves usernames. user.Service is one.
@@ -41,10 +52,12 @@ type Names interface {
 type Authenticator struct {
 	Records    Records
 	Developers *Developers
-	Uses       Uses
-	Names      Names
-	Tokens     *token.Issuer
-	Clock      clock.Clock
+	// Uses and UserUses may be nil where nothing is written down.
+	Uses     Uses
+	UserUses UserUses
+	Names    Names
+	Tokens   *token.Issuer
+	Clock    clock.Clock
 }
 
 // Key checks an API key and loads the user that it acts for; an empty actor is none. The key is judged first: whoever
@@ -73,7 +86,7 @@ func (a *Authenticator) Key(ctx context.Context, text string, request authz.Requ
 		return authz.Caller{}, err
 	}
 	a.noteUse(ctx, *key, request.Source)
-	caller := authz.Caller{App: app, Key: key.ID, Scopes: key.Scopes}
+	caller := authz.Caller{App: app, Key: key.ID, Rights: key.Rights, Policy: &key.Policy, At: a.Clock.Now()}
 	if actor.User == "" {
 		return caller, nil
 	}
@@ -85,8 +98,32 @@ func (a *Authenticator) Key(ctx context.Context, text string, request authz.Requ
 	if found == nil {
 		return caller, user.NotFound(actor.Field)
 	}
-	caller.User, caller.Epoch = found.ID, found.TokenEpoch
-	return caller, nil
+	return acting(caller, *found), nil
+}
+
+// acting returns the caller as acting for the user.
+func acting(caller authz.Caller, found user.User) authz.Caller {
+	caller.User, caller.UserRights, caller.Epoch = found.ID, found.Rights, found.TokenEpoch
+	return caller
+}
+
+// Note writes down that the caller uses the permission, at most once a day for each. Its failure is nobody's: the review of
+// rights then knows of one day less.
+func (a *Authenticator) Note(ctx context.Context, caller authz.Caller, permission authz.Permission) {
+	if a.Uses == nil || a.UserUses == nil {
+		return
+	}
+	for _, use := range caller.Unnoted(permission) {
+		var err error
+		if use.Key != "" {
+			err = a.Uses.UsedFor(ctx, caller.App, use.Key, use.Permission, use.Day)
+		} else {
+			err = a.UserUses.UsedFor(ctx, caller.App, use.User, use.Permission, use.Day)
+		}
+		if err != nil {
+			slog.WarnContext(ctx, "use of a permission not written down", "error", err)
+		}
+	}
 }
 
 // noteUse writes down that the key is used, at most once in the interval. Its failure is nobody's: what the record says is
@@ -115,15 +152,19 @@ func (a *Authenticator) actingFor(ctx context.Context, caller authz.Caller, acto
 	if actor.User == "" || caller.App.IsZero() {
 		return caller, nil
 	}
-	found, err := a.byName(ctx, caller.App, actor)
+	userID, err := a.Names.Resolve(ctx, caller.App, actor.User, actor.Field)
+	if err != nil {
+		return caller, err
+	}
+	found, policy, err := a.Records.LoadUser(ctx, caller.App, userID)
 	if err != nil {
 		return caller, err
 	}
 	if found == nil {
 		return caller, user.NotFound(actor.Field)
 	}
-	caller.User, caller.Epoch = found.ID, found.TokenEpoch
-	return caller, nil
+	caller.Policy = &policy
+	return acting(caller, *found), nil
 }
 
 // byName loads the user of a name.
@@ -188,6 +229,6 @@ func (a *Authenticator) Claims(ctx context.Context, claims token.Claims) (authz.
 	if key == nil || key.Active(now) != nil || found == nil || found.TokenEpoch != claims.Epoch {
 		return authz.Caller{}, fault.New(fault.TokenRevoked)
 	}
-	return authz.Caller{App: claims.App, Key: key.ID, Scopes: key.Scopes, User: found.ID, Epoch: found.TokenEpoch,
-		EndUser: true, Device: claims.Device, ExpiresAt: claims.ExpiresAt}, nil
+	return acting(authz.Caller{App: claims.App, Key: key.ID, Rights: key.Rights, Policy: &key.Policy, At: now,
+		EndUser: true, Device: claims.Device, ExpiresAt: claims.ExpiresAt}, *found), nil
 }

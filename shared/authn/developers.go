@@ -57,19 +57,28 @@ func (d *Developers) Session(ctx context.Context, text string, request authz.Req
 	if fault.Is(err, fault.AppDeleted) {
 		deleted := err
 		if role, _, err = d.Sessions.Standing(ctx, session.Account, session.Developer, ""); err == nil {
-			return session.Caller(role), deleted
+			return at(session.Caller(role), now), deleted
 		}
 	}
 	if err != nil {
 		return authz.Caller{}, err
 	}
-	caller := session.Caller(role)
+	caller := at(session.Caller(role), now)
 	if request.App != "" && (role == "" || app.IsZero()) {
 		return caller, fault.New(fault.AppNotFound)
 	}
 	caller.App = app
 	return caller, nil
 }
+
+// at returns the caller as checked at the time.
+func at(caller authz.Caller, now time.Time) authz.Caller {
+	caller.At = now
+	return caller
+}
+
+// Note does nothing: a session is no subject that is granted anything.
+func (d *Developers) Note(context.Context, authz.Caller, authz.Permission) {}
 
 // noteUse writes down that the session is used, at most every few minutes. Its failure makes it idle that much earlier.
 func (d *Developers) noteUse(ctx context.Context, session login.Session, now time.Time) {

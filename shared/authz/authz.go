@@ -1,13 +1,14 @@
-// Package authz is the list of permissions: what an API key can be allowed, what every end user may do for itself, and
-// what the members of an account may do by their roles.
+// Package authz decides who may do what: the catalogue of permissions, the built-in roles, what an app adds to them, and
+// the one decision that every route and every frame goes through.
 //
 // Default is deny. Every route and socket action names exactly one permission; api.Operation and socket.Action have no
-// way to leave it out.
+// way to leave it out. What a subject was granted is compiled into its own record, and an app's roles into each of its
+// keys, so that a decision takes no read beyond those of the credential.
 package authz
 
 import "slices"
 
-// Permission names something that a credential may be allowed to do. Keys carry them as scopes.
+// Permission names something that somebody may be allowed to do.
 type Permission string
 
 // The permissions.
@@ -19,6 +20,7 @@ const (
 	LoginManage   Permission = "login:manage"
 	AccountRead   Permission = "account:read"
 	AccountManage Permission = "account:manage"
+	AccountAudit  Permission = "account:audit"
 	MembersManage Permission = "members:manage"
 	AppsRead      Permission = "apps:read"
 	AppsManage    Permission = "apps:manage"
@@ -26,6 +28,11 @@ const (
 	// What is done in an app.
 	KeysRead      Permission = "keys:read"
 	KeysManage    Permission = "keys:manage"
+	RolesRead     Permission = "roles:read"
+	RolesManage   Permission = "roles:manage"
+	GrantsRead    Permission = "grants:read"
+	GrantsManage  Permission = "grants:manage"
+	RecordsRead   Permission = "records:read"
 	UsersRegister Permission = "users:register"
 	UsersRead     Permission = "users:read"
 	UsersList     Permission = "users:list"
@@ -37,68 +44,69 @@ const (
 	SocketConnect Permission = "socket:connect"
 )
 
-// Role is what a member is in an account.
-type Role string
+// Kind is a kind of subject: of those who can be allowed something.
+type Kind uint8
 
-// The roles. An owner may do everything, an admin everything but change who owns the account, an auditor only look.
+// The kinds. A developer has a session, a key is an application's, a user is an end user of an app.
 const (
-	Owner   Role = "owner"
-	Admin   Role = "admin"
-	Auditor Role = "auditor"
+	Developers Kind = 1 << iota
+	Keys
+	Users
 )
-
-// Roles are all of them, the mightiest first.
-var Roles = []Role{Owner, Admin, Auditor}
 
 // Entry describes a permission.
 type Entry struct {
 	// Permission is its name.
 	Permission Permission
+	// Bit is its place in a Set, for good: sets are kept in tables. A permission that goes leaves its bit unused.
+	Bit uint8
 	// EN and ZH say what it allows.
 	EN, ZH string
-	// Key tells whether an API key can have it as a scope.
-	Key bool
-	// User tells whether every end user has it, for its own data, through a user token.
-	User bool
-	// Least is the least of the roles whose members have it, with the roles above it; "" for none.
-	Least Role
+	// Holders are the kinds of subjects that can have it.
+	Holders Kind
+	// Beyond tells that with it an end user reaches more than its own data. Its tokens have it only as far as the key that
+	// minted them has it too: whoever may mint tokens could otherwise do all that the mightiest user may.
+	Beyond bool
+	// Roles are the built-in roles that have it.
+	Roles []Role
 }
+
+// Who has what, by role.
+var (
+	owners      = []Role{Owner}
+	admins      = []Role{Owner, Admin}
+	auditors    = []Role{Owner, Admin, Auditor}
+	moderators  = []Role{Owner, Admin, Moderator, Auditor}
+	everybody   = []Role{Owner, Admin, Moderator, Member, Auditor, Bot}
+	talkers     = []Role{Owner, Admin, Moderator, Member, Bot}
+	withBrowser = []Role{Owner, Admin, Moderator, Member}
+)
 
 // Catalogue is every permission there is, Public apart.
 var Catalogue = []Entry{
-	{LoginManage, "Manage one's own login: password, second factor, sessions", "管理自己的登录：密码、多重身份验证、会话", false, false, Auditor},
-	{AccountRead, "See the account, its members and its invitations", "查看账户、成员和邀请", false, false, Auditor},
-	{AccountManage, "Rename the account and change who owns it", "重命名账户和变更所有者", false, false, Owner},
-	{MembersManage, "Invite and remove members and change their roles", "邀请和移除成员并更改其角色", false, false, Admin},
-	{AppsRead, "See the account's apps", "查看账户的应用", false, false, Auditor},
-	{AppsManage, "Create, change, delete and restore apps", "创建、修改、删除和恢复应用", false, false, Admin},
-	{KeysRead, "List the API keys, without their secrets", "列出 API 密钥（不含密钥本身）", true, false, Auditor},
-	{KeysManage, "Create, rotate and revoke API keys", "创建、轮换和吊销 API 密钥", true, false, Admin},
-	{UsersRegister, "Register users", "注册用户", true, false, Admin},
-	{UsersRead, "Look up a user by ID", "按 ID 查询用户", true, true, Auditor},
-	{UsersList, "List all users of the app", "列出应用的全部用户", true, false, Auditor},
-	{TokensManage, "Mint and revoke user tokens", "签发和吊销用户令牌", true, false, Admin},
-	{TicketsCreate, "Create a connect ticket for oneself", "为自己创建连接票据", false, true, ""},
-	{MessagesSend, "Send messages", "发送消息", true, true, Admin},
-	{MessagesRead, "Read messages and conversations", "读取消息和会话", true, true, Admin},
-	{MessagesMark, "Acknowledge messages and mark them read", "确认消息并标记已读", true, true, Admin},
-	{SocketConnect, "Open a socket and keep it", "打开并保持连接", false, true, ""},
-}
-
-// Scopes returns the permissions that an API key can have, in the catalogue's order.
-func Scopes() []string {
-	var scopes []string
-	for _, entry := range Catalogue {
-		if entry.Key {
-			scopes = append(scopes, string(entry.Permission))
-		}
-	}
-	return scopes
-}
-
-// UserMay tells whether end users have the permission for their own data.
-func UserMay(permission Permission) bool {
-	return slices.ContainsFunc(Catalogue, func(e Entry) bool { return e.User && e.Permission == permission })
+	{LoginManage, 0, "Manage one's own login: password, second factor, sessions", "管理自己的登录：密码、多重身份验证、会话", Developers, false, auditors},
+	{AccountRead, 1, "See the account, its members and its invitations", "查看账户、成员和邀请", Developers, false, auditors},
+	{AccountManage, 2, "Rename the account and change who owns it", "重命名账户和变更所有者", Developers, false, owners},
+	{AccountAudit, 3, "Read the account's records: logins, members, apps", "读取账户的审计记录：登录、成员、应用", Developers, false, auditors},
+	{MembersManage, 4, "Invite and remove members and change their roles", "邀请和移除成员并更改其角色", Developers, false, admins},
+	{AppsRead, 5, "See the account's apps", "查看账户的应用", Developers, false, auditors},
+	{AppsManage, 6, "Create, change, delete and restore apps", "创建、修改、删除和恢复应用", Developers, false, admins},
+	{KeysRead, 7, "List the API keys, without their secrets", "列出 API 密钥（不含密钥本身）", Developers | Keys, true, auditors},
+	{KeysManage, 8, "Create, rotate and revoke API keys", "创建、轮换和吊销 API 密钥", Developers | Keys, true, admins},
+	{RolesRead, 9, "See the app's roles", "查看应用的角色", Developers | Keys | Users, true, auditors},
+	{RolesManage, 10, "Make, change and delete roles, and say which every user has", "创建、修改和删除角色，并设定用户的默认角色", Developers | Keys | Users, true, admins},
+	{GrantsRead, 11, "See who was granted what, and explain and review it", "查看授权，并进行解释和审查", Developers | Keys | Users, true, auditors},
+	{GrantsManage, 12, "Grant and revoke permissions and roles", "授予和撤销权限与角色", Developers | Keys | Users, true, admins},
+	{RecordsRead, 13, "Read, verify and export the app's records", "读取、校验和导出应用的审计记录", Developers | Keys | Users, true, auditors},
+	{UsersRegister, 14, "Register users", "注册用户", Developers | Keys | Users, true, admins},
+	{UsersRead, 15, "Look up a user by ID", "按 ID 查询用户", Developers | Keys | Users, false, everybody},
+	{UsersList, 16, "List all users of the app", "列出应用的全部用户", Developers | Keys | Users, true, moderators},
+	{TokensManage, 17, "Mint and revoke user tokens", "签发和吊销用户令牌", Developers | Keys, true, admins},
+	{TicketsCreate, 18, "Create a connect ticket for oneself", "为自己创建连接票据", Users, false, withBrowser},
+	{MessagesSend, 19, "Send messages", "发送消息", Developers | Keys | Users, false, talkers},
+	{MessagesRead, 20, "Read messages and conversations", "读取消息和会话", Developers | Keys | Users, false, talkers},
+	{MessagesMark, 21, "Acknowledge messages and mark them read", "确认消息并标记已读", Developers | Keys | Users, false, talkers},
+	{SocketConnect, 22, "Open a socket and keep it", "打开并保持连接", Users, false, talkers},
 }
 
 // Lookup returns the catalogue's entry of the permission.
@@ -110,19 +118,8 @@ func Lookup(permission Permission) (Entry, bool) {
 	return Catalogue[at], true
 }
 
-// RoleMay tells whether the members with the role have the permission.
-func RoleMay(role Role, permission Permission) bool {
-	return slices.Contains(RoleScopes(role), string(permission))
-}
+// InApp tells whether the permission is about an app, and not about the account that owns it.
+func (e Entry) InApp() bool { return e.Holders&(Keys|Users) != 0 }
 
-// RoleScopes returns the permissions of the members with the role, in the catalogue's order.
-func RoleScopes(role Role) []string {
-	var scopes []string
-	rank := slices.Index(Roles, role)
-	for _, entry := range Catalogue {
-		if rank >= 0 && rank <= slices.Index(Roles, entry.Least) {
-			scopes = append(scopes, string(entry.Permission))
-		}
-	}
-	return scopes
-}
+// Scopes returns the permissions that an API key can have, in the catalogue's order.
+func Scopes() []string { return HeldBy(Keys).Names() }

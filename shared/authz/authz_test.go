@@ -6,12 +6,10 @@ import (
 	"go/token"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
-	"github.com/tokenim/tokenim/shared/fault"
-	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -34,15 +32,23 @@ func declared(t *testing.T) (permissions []authz.Permission) {
 }
 
 func TestCatalogueIsComplete(t *testing.T) {
-	catalogued := []authz.Permission{authz.Public}
+	catalogued, bits := []authz.Permission{authz.Public}, map[uint8]authz.Permission{}
 	for _, entry := range authz.Catalogue {
-		if entry.EN == "" || entry.ZH == "" || !entry.Key && !entry.User && entry.Least == "" {
+		switch {
+		case entry.EN == "" || entry.ZH == "" || entry.Holders == 0 || len(entry.Roles) == 0:
 			t.Errorf("incomplete: %+v", entry)
-		}
-		if slices.Contains(catalogued, entry.Permission) {
+		case slices.Contains(catalogued, entry.Permission):
 			t.Errorf("%s stands twice", entry.Permission)
+		case bits[entry.Bit] != "" || entry.Bit >= 64:
+			t.Errorf("%s has bit %d; %s has it too, or a set has no such", entry.Permission, entry.Bit, bits[entry.Bit])
+		case entry.Holders&^(authz.Developers|authz.Keys|authz.Users) != 0:
+			t.Errorf("%s can be had by a kind that is none", entry.Permission)
+		case slices.ContainsFunc(entry.Roles, func(role authz.Role) bool { return !role.IsBuiltIn() }):
+			t.Errorf("%s is of roles that are none: %v", entry.Permission, entry.Roles)
+		case entry.Beyond && entry.Holders&authz.Keys == 0:
+			t.Errorf("no user could ever have %s: its key can not", entry.Permission)
 		}
-		catalogued = append(catalogued, entry.Permission)
+		catalogued, bits[entry.Bit] = append(catalogued, entry.Permission), entry.Permission
 	}
 	source := declared(t)
 	slices.Sort(source)
@@ -52,104 +58,113 @@ func TestCatalogueIsComplete(t *testing.T) {
 	}
 }
 
-// The published matrix of the documentation: who may hold what.
+// matrix is who may what, written out by hand: bit, permission, kinds of holders (developer, key, user), "beyond" where it
+// reaches beyond an end user's own data, and built-in roles. Bits stand in tables: none may ever change or be used again.
+const matrix = `
+ 0 login:manage    d..        owner admin                  auditor
+ 1 account:read    d..        owner admin                  auditor
+ 2 account:manage  d..        owner
+ 3 account:audit   d..        owner admin                  auditor
+ 4 members:manage  d..        owner admin
+ 5 apps:read       d..        owner admin                  auditor
+ 6 apps:manage     d..        owner admin
+ 7 keys:read       dk. beyond owner admin                  auditor
+ 8 keys:manage     dk. beyond owner admin
+ 9 roles:read      dku beyond owner admin                  auditor
+10 roles:manage    dku beyond owner admin
+11 grants:read     dku beyond owner admin                  auditor
+12 grants:manage   dku beyond owner admin
+13 records:read    dku beyond owner admin                  auditor
+14 users:register  dku beyond owner admin
+15 users:read      dku        owner admin moderator member auditor bot
+16 users:list      dku beyond owner admin moderator        auditor
+17 tokens:manage   dk. beyond owner admin
+18 tickets:create  ..u        owner admin moderator member
+19 messages:send   dku        owner admin moderator member         bot
+20 messages:read   dku        owner admin moderator member         bot
+21 messages:mark   dku        owner admin moderator member         bot
+22 socket:connect  ..u        owner admin moderator member         bot
+`
+
+// row is one of the matrix's.
+type row struct {
+	bit        uint64
+	permission authz.Permission
+	kinds      string
+	beyond     bool
+	roles      []string
+}
+
+func rows(t *testing.T) (rows []row) {
+	t.Helper()
+	for line := range strings.Lines(strings.TrimSpace(matrix)) {
+		words := strings.Fields(line)
+		bit, err := strconv.ParseUint(words[0], 10, 6)
+		storetest.OK(t, "read "+line, err)
+		r := row{bit: bit, permission: authz.Permission(words[1]), kinds: words[2], roles: words[3:]}
+		if r.beyond = words[3] == "beyond"; r.beyond {
+			r.roles = words[4:]
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func (r row) may(role authz.Role) bool { return slices.Contains(r.roles, string(role)) }
+
+// letters are the kinds, as the matrix names them.
+var letters = map[authz.Kind]string{authz.Developers: "d", authz.Keys: "k", authz.Users: "u"}
+
 func TestWhoMayWhat(t *testing.T) {
-	type holders struct {
-		key, user bool
-		least     authz.Role
+	all := rows(t)
+	if len(all) != len(authz.Catalogue) {
+		t.Errorf("%d rows for %d permissions", len(all), len(authz.Catalogue))
 	}
-	want := map[authz.Permission]holders{
-		authz.LoginManage: {false, false, authz.Auditor}, authz.AccountRead: {false, false, authz.Auditor},
-		authz.AccountManage: {false, false, authz.Owner}, authz.MembersManage: {false, false, authz.Admin},
-		authz.AppsRead: {false, false, authz.Auditor}, authz.AppsManage: {false, false, authz.Admin},
-		authz.KeysRead: {true, false, authz.Auditor}, authz.KeysManage: {true, false, authz.Admin},
-		authz.UsersRegister: {true, false, authz.Admin}, authz.UsersRead: {true, true, authz.Auditor},
-		authz.UsersList: {true, false, authz.Auditor}, authz.TokensManage: {true, false, authz.Admin},
-		authz.TicketsCreate: {false, true, ""}, authz.MessagesSend: {true, true, authz.Admin},
-		authz.MessagesRead: {true, true, authz.Admin}, authz.MessagesMark: {true, true, authz.Admin},
-		authz.SocketConnect: {false, true, ""}, authz.Public: {}, "no:such": {}, "": {},
-	}
-	for _, permission := range declared(t) {
-		if _, ok := want[permission]; !ok {
-			t.Errorf("nobody has said who may hold %s", permission)
+	for _, want := range all {
+		entry, _ := authz.Lookup(want.permission)
+		if uint64(authz.SetOf(want.permission)) != 1<<want.bit || entry.Beyond != want.beyond {
+			t.Errorf("%s: %+v", want.permission, entry)
 		}
-	}
-	for permission, may := range want {
-		if got := slices.Contains(authz.Scopes(), string(permission)); got != may.key {
-			t.Errorf("a key can have %q: %v", permission, got)
-		}
-		if got := authz.UserMay(permission); got != may.user {
-			t.Errorf("an end user may %q: %v", permission, got)
-		}
-		for rank, role := range authz.Roles {
-			if got := authz.RoleMay(role, permission); got != (rank <= slices.Index(authz.Roles, may.least)) {
-				t.Errorf("an %s may %q: %v", role, permission, got)
+		for kind, letter := range letters {
+			if got := authz.HeldBy(kind).Has(want.permission); got != strings.Contains(want.kinds, letter) {
+				t.Errorf("%s can have %s: %v", letter, want.permission, got)
 			}
 		}
-		for _, nobody := range []authz.Role{"", "Owner", "root"} {
-			if authz.RoleMay(nobody, permission) {
-				t.Errorf("the role %q may %q", nobody, permission)
+		if got := slices.Contains(authz.Scopes(), string(want.permission)); got != strings.Contains(want.kinds, "k") {
+			t.Errorf("%s is a scope: %v", want.permission, got)
+		}
+		if got := entry.InApp(); got != (want.kinds != "d..") {
+			t.Errorf("%s is about an app: %v", want.permission, got)
+		}
+		for _, role := range []authz.Role{"owner", "admin", "moderator", "member", "auditor", "bot", "", "Owner", "root", "role_0123456789"} {
+			inAccount := slices.Contains([]authz.Role{"owner", "admin", "auditor"}, role) && strings.Contains(want.kinds, "d")
+			if got := role.Set().Has(want.permission); got != want.may(role) {
+				t.Errorf("the role %q has %s: %v", role, want.permission, got)
+			}
+			if got := authz.RoleMay(role, want.permission); got != (inAccount && want.may(role)) {
+				t.Errorf("a member of an account who is %q may %s: %v", role, want.permission, got)
+			}
+			if got := slices.Contains(authz.RoleScopes(role), string(want.permission)); got != authz.RoleMay(role, want.permission) {
+				t.Errorf("the scopes of %q have %s: %v", role, want.permission, got)
 			}
 		}
 	}
 }
 
-// A developer has what the role may do: in the account at once, in an app once one is chosen.
-func TestDevelopersChooseAnApp(t *testing.T) {
-	for _, role := range authz.Roles {
-		for _, permission := range declared(t) {
-			caller := authz.Caller{Developer: "dev_1", Account: "acct_1", Role: role, Scopes: authz.RoleScopes(role)}
-			inApp := slices.Contains(authz.Scopes(), string(permission))
-			switch err := caller.Require(permission); {
-			case !authz.RoleMay(role, permission):
-				if !fault.Is(err, fault.PermissionDenied) {
-					t.Errorf("an %s, %s: %v", role, permission, err)
-				}
-			case inApp != fault.Is(err, fault.AppNotChosen):
-				t.Errorf("an %s without an app, %s: %v", role, permission, err)
-			}
-			caller.App = id.Source{}.App()
-			if err := caller.Require(permission); (err == nil) != authz.RoleMay(role, permission) {
-				t.Errorf("an %s in an app, %s: %v", role, permission, err)
-			}
+func TestBuiltInRoles(t *testing.T) {
+	var names []string
+	for _, role := range authz.BuiltIns {
+		names = append(names, string(role.Role))
+		if role.EN == "" || role.ZH == "" || !role.Role.IsBuiltIn() || role.Role.Set() == 0 {
+			t.Errorf("incomplete: %+v", role)
 		}
 	}
-}
-
-func TestRequireConfirmed(t *testing.T) {
-	now := storetest.Noon()
-	for age, want := range map[time.Duration]bool{0: true, 10 * time.Minute: true, 10*time.Minute + 1: false, 24 * time.Hour: false} {
-		if err := (authz.Caller{ConfirmedAt: now.Add(-age)}).RequireConfirmed(now); (err == nil) != want {
-			t.Errorf("confirmed %v ago: %v", age, err)
-		}
+	if got := strings.Join(names, " "); got != "owner admin moderator member auditor bot" {
+		t.Errorf("built in are %s", got)
 	}
-	if err := (authz.Caller{}).RequireConfirmed(now); !fault.Is(err, fault.StepUpRequired) {
-		t.Errorf("never confirmed: %v", err)
-	}
-}
-
-// Require walks every cell: default is deny, a key has its scopes and nothing else, an end user what all have.
-func TestRequire(t *testing.T) {
-	all := authz.Scopes()
-	for _, permission := range append(declared(t), "no:such", "") {
-		others := slices.DeleteFunc(slices.Clone(all), func(scope string) bool { return scope == string(permission) })
-		isScope, mine := len(others) < len(all), authz.UserMay(permission)
-		for name, test := range map[string]struct {
-			caller authz.Caller
-			want   bool
-		}{
-			"nobody":                        {authz.Caller{}, false},
-			"a key with it alone":           {authz.Caller{Scopes: []string{string(permission)}}, true},
-			"a key with all scopes":         {authz.Caller{Scopes: all}, isScope},
-			"a key with all others":         {authz.Caller{Scopes: others}, false},
-			"an end user":                   {authz.Caller{EndUser: true}, mine},
-			"an end user of a powerful key": {authz.Caller{EndUser: true, Scopes: append(all, string(permission))}, mine},
-			"an end user of a weak key":     {authz.Caller{EndUser: true, Scopes: others}, mine},
-		} {
-			err := test.caller.Require(permission)
-			if (err == nil) != test.want || err != nil && !fault.Is(err, fault.PermissionDenied) {
-				t.Errorf("%s, %q: %v", name, permission, err)
-			}
+	for _, role := range []authz.Role{"", "Owner", "root", "role_0123456789"} {
+		if role.IsBuiltIn() {
+			t.Errorf("%q is built in", role)
 		}
 	}
 }

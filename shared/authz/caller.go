@@ -2,7 +2,6 @@ package authz
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/fault"
@@ -14,12 +13,18 @@ import (
 type Caller struct {
 	// App is the tenant; none for nobody, and for a developer who has not chosen one of the account's apps.
 	App id.App
-	// Key is the application's key, Scopes its permissions; for an end user the key that minted its token. A developer has
-	// no key, and the permissions of the role.
-	Key    id.Key
-	Scopes []string
-	// User is the end user, or the user whom an application acts for; "" where the operation has none.
-	User id.User
+	// Key is the application's key; for an end user the key that minted its token. A developer has none.
+	Key id.Key
+	// Rights are what the key may do, or the developer.
+	Rights Rights
+	// Policy is what the app has decided for all; nil where it is not known, and then the built-in roles hold.
+	Policy *Policy
+	// At is when the caller was checked.
+	At time.Time
+	// User is the end user, or the user whom an application acts for; "" where the operation has none. UserRights are what
+	// that user may do.
+	User       id.User
+	UserRights Rights
 	// Epoch is the user's token epoch now.
 	Epoch int64
 	// EndUser tells a caller with a user token from an application.
@@ -43,29 +48,158 @@ type Caller struct {
 // Known tells whether the credential was good, whatever it may do.
 func (c Caller) Known() bool { return !c.App.IsZero() || c.Developer != "" }
 
-// By names the caller for records: a developer, else a key.
+// By names the caller for records: a developer, an end user, else a key.
 func (c Caller) By() string {
-	if c.Developer != "" {
+	switch {
+	case c.Developer != "":
 		return string(c.Developer)
+	case c.EndUser:
+		return string(c.User)
 	}
 	return string(c.Key)
 }
 
-// Require refuses a caller without the permission, naming it. An end user has what every end user may do for itself,
-// whatever the scopes of the key that minted its token. A developer needs to have chosen an app for what is done in one.
+// PolicyVersion is the version of the policy that the caller is judged by.
+func (c Caller) PolicyVersion() int64 {
+	if c.Policy == nil {
+		return 0
+	}
+	return c.Policy.Version
+}
+
+// Require refuses a caller without the permission in the whole app, naming what is missing and to whom. A developer needs
+// to have chosen an app for what is done in one.
 func (c Caller) Require(permission Permission) error {
-	allowed := slices.Contains(c.Scopes, string(permission))
-	if c.EndUser {
-		allowed = UserMay(permission)
+	return c.RequireIn(permission, "")
+}
+
+// RequireIn is Require for one group of the app.
+//
+// An end user needs the permission itself; where it reaches beyond the user's own data, the key that minted its token needs
+// it too. Whoever acts for a user needs that both may.
+func (c Caller) RequireIn(permission Permission, group id.Group) error {
+	entry, known := Lookup(permission)
+	for _, needed := range c.needed(entry) {
+		decision := needed.rights.Decide(c.Policy, permission, group, c.At)
+		if !known || !decision.Allowed {
+			return denial(permission, needed, decision)
+		}
 	}
-	if !allowed {
-		return fault.New(fault.PermissionDenied, string(permission))
-	}
-	if c.Developer != "" && c.App.IsZero() && slices.Contains(Scopes(), string(permission)) {
+	if c.Developer != "" && c.App.IsZero() && entry.InApp() {
 		return fault.New(fault.AppNotChosen)
 	}
 	return nil
 }
+
+// Use is that a subject used a permission, and that this has not been noted today.
+type Use struct {
+	// Key or User is who.
+	Key        id.Key
+	User       id.User
+	Permission Permission
+	// Day is today, in days since 1970.
+	Day int64
+}
+
+// Day returns the day of the time, in days since 1970.
+func Day(at time.Time) int64 { return at.Unix() / int64(24*time.Hour/time.Second) }
+
+// Unnoted returns what is to be noted when the caller uses the permission: at most once a day for each subject and
+// permission. What every user has by default is not noted: nobody reviews it user by user.
+func (c Caller) Unnoted(permission Permission) (uses []Use) {
+	entry, _ := Lookup(permission)
+	for _, needed := range c.needed(entry) {
+		use := Use{Permission: permission, Day: Day(c.At)}
+		switch needed.rights.Kind {
+		case Keys:
+			use.Key = c.Key
+		case Users:
+			use.User = c.User
+		}
+		granted := needed.rights.Kind == Keys ||
+			needed.rights.Kind == Users && needed.rights.Decide(c.Policy, permission, "", c.At).Via == ViaGrant
+		if day, noted := needed.rights.Used[permission]; granted && (!noted || day < use.Day) {
+			uses = append(uses, use)
+		}
+	}
+	return uses
+}
+
+// subject is one of those who need a permission for a request.
+type subject struct {
+	id     string
+	rights Rights
+}
+
+// needed returns those who need the permission.
+func (c Caller) needed(entry Entry) []subject {
+	application := subject{string(c.Key), c.Rights}
+	if c.Developer != "" {
+		application.id = string(c.Developer)
+	}
+	user := subject{string(c.User), c.UserRights}
+	switch {
+	case c.EndUser && !entry.Beyond:
+		return []subject{user}
+	case c.EndUser:
+		return []subject{user, application}
+	case c.User != "" && !entry.Beyond && entry.Holders&Users != 0:
+		return []subject{application, user}
+	}
+	return []subject{application}
+}
+
+// denial is the refusal: what is missing, to whom, and what denies it.
+func denial(permission Permission, needed subject, decision Decision) error {
+	refusal := fault.New(fault.PermissionDenied, needed.id, string(permission))
+	deniedBy := string(decision.Statement.Grant)
+	if decision.Via == ViaDefault {
+		deniedBy = string(decision.Statement.Role)
+	}
+	refusal.Denial = &fault.Denial{Permission: string(permission), Subject: needed.id, DeniedBy: deniedBy,
+		GrantedBy: GrantedBy(permission, needed.rights.Kind)}
+	return refusal
+}
+
+// GrantedBy says who could give the permission: the roles of the account's members who may grant and have it themselves,
+// and keys, by what they need for it.
+func GrantedBy(permission Permission, kind Kind) []string {
+	entry, known := Lookup(permission)
+	if !known || entry.Holders&kind == 0 {
+		return nil
+	}
+	if kind == Developers {
+		return []string{string(Owner)} // by another role in the account
+	}
+	var who []string
+	for _, role := range AccountRoles {
+		if RoleMay(role, GrantsManage) && (RoleMay(role, permission) || entry.Holders&Developers == 0) {
+			who = append(who, string(role))
+		}
+	}
+	if permission == GrantsManage || onlyUsers().Has(permission) {
+		return append(who, string(GrantsManage))
+	}
+	return append(who, string(GrantsManage)+"+"+string(permission))
+}
+
+// Lasting returns what the caller may hand on in the group, or in the whole app for "": what it has itself and does not lose
+// by itself. A developer or a key that may grant can also hand on what nobody but users can have, for their own data.
+func (c Caller) Lasting(group id.Group) Set {
+	set := c.Rights.Lasting(c.Policy, group, c.At)
+	switch {
+	case c.EndUser:
+		beyond := setWhere(func(entry Entry) bool { return entry.Beyond })
+		mine := c.UserRights.Lasting(c.Policy, group, c.At)
+		return mine&^beyond | mine&beyond&set
+	case set.Has(GrantsManage):
+		set |= onlyUsers()
+	}
+	return set
+}
+
+// onlyUsers are the permissions that nobody but users can have.
+func onlyUsers() Set { return HeldBy(Users) &^ HeldBy(Developers|Keys) }
 
 // stepUpFor is how long a developer who proved to be there may make the changes that ask for it.
 const stepUpFor = 10 * time.Minute

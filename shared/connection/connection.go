@@ -158,6 +158,8 @@ type Socket struct {
 	ExpiresAt time.Time
 	// Window is how far a resume has come; nil when none is under way.
 	Window *Window
+	// OpenedAt is when it opened, to the second; only Store.ByKey tells.
+	OpenedAt time.Time
 }
 
 // Window is the state of a resume: what has been posted and waits for an acknowledgement before more is.

@@ -170,6 +170,11 @@ func (s *Service) CutUser(ctx context.Context, app id.App, user id.User) error {
 
 // CutKey closes every socket whose token the key minted.
 func (s *Service) CutKey(ctx context.Context, app id.App, key id.Key) error {
+	return s.CutOpened(ctx, app, key, time.Time{})
+}
+
+// CutOpened closes those of the key's sockets that opened before the time; all of them for zero.
+func (s *Service) CutOpened(ctx context.Context, app id.App, key id.Key, before time.Time) error {
 	for after := ""; ; {
 		sockets, next, err := s.Store.ByKey(ctx, app, key, s.Clock.Now(), after, 100)
 		if err != nil {
@@ -178,6 +183,9 @@ func (s *Service) CutKey(ctx context.Context, app id.App, key id.Key) error {
 		var group errgroup.Group
 		group.SetLimit(cutWorkers)
 		for _, socket := range sockets {
+			if !before.IsZero() && !socket.OpenedAt.Before(before) {
+				continue
+			}
 			group.Go(func() error { return s.cutForGood(ctx, socket) })
 		}
 		if err := group.Wait(); err != nil {

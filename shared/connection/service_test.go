@@ -309,3 +309,23 @@ func TestCutKeyPagesThroughMany(t *testing.T) {
 	f.wantConnection(t, "phone", other.Connection)
 	storetest.OK(t, "CutKey again", f.CutKey(t.Context(), f.phone.App, f.phone.Key))
 }
+
+// What opens behind the time was judged by what held then, and stays.
+func TestCutOpened(t *testing.T) {
+	f := newFixture()
+	f.poster.Open(f.phone.Connection)
+	storetest.OK(t, "Open", f.Open(t.Context(), f.phone))
+	changed := f.clock.Now().Add(10 * time.Second)
+	f.clock.Advance(20 * time.Second)
+	later := connectiontest.On(f.phone, "tablet", "conn-later")
+	f.poster.Open(later.Connection)
+	storetest.OK(t, "Open", f.Open(t.Context(), later))
+	storetest.OK(t, "CutOpened", f.CutOpened(t.Context(), f.phone.App, f.phone.Key, changed))
+	if closed := f.poster.Closed(); !slices.Equal(closed, []string{f.phone.Connection}) {
+		t.Errorf("closed %v", closed)
+	}
+	storetest.OK(t, "CutKey", f.CutKey(t.Context(), f.phone.App, f.phone.Key))
+	if closed := f.poster.Closed(); !slices.Contains(closed, later.Connection) {
+		t.Errorf("closed %v", closed)
+	}
+}

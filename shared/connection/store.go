@@ -51,7 +51,7 @@ type Store interface {
 	// MoveWindow sets the socket's window if it is still the one that was; it tells whether it did. A socket that is
 	// gone is not moved.
 	MoveWindow(ctx context.Context, socket Socket, next *Window) (moved bool, err error)
-	// ByKey returns up to limit sockets that tokens of the key opened (App, User, Connection and Device are set),
+	// ByKey returns up to limit sockets that tokens of the key opened (App, User, Connection, Device and OpenedAt are set),
 	// those after the position ("" begins), and the next position ("" at the end). It is eventually consistent and
 	// may return sockets that have closed, but none that cannot be open any more at the time. A page may be empty and
 	// still have a next one.

@@ -12,6 +12,7 @@ package erase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -82,6 +83,9 @@ func (r *run) everything(ctx context.Context) error {
 	if err := r.credentials(ctx); err != nil {
 		return err
 	}
+	if err := r.records(ctx); err != nil {
+		return err
+	}
 	users := 0
 	for shard := range Shards {
 		found, err := r.shard(ctx, shard)
@@ -95,14 +99,25 @@ func (r *run) everything(ctx context.Context) error {
 		// row went.
 		return task.ErrUnfinished
 	}
-	// A request that was under way when the app left its account may have made a data key since.
-	return r.credentials(ctx)
+	// A request that was under way when the app left its account may have made a data key or a record since.
+	return errors.Join(r.credentials(ctx), r.records(ctx))
 }
 
-// credentials removes the data keys, then the API keys.
+// credentials removes the data keys, then the API keys and what was granted to them and to users.
 func (r *run) credentials(ctx context.Context) error {
-	for _, part := range []Part{{DataKeys, ""}, {Keys, ""}} {
+	for _, part := range []Part{{DataKeys, ""}, {Keys, ""}, {Grants, ""}} {
 		if err := r.clear(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records removes what was done in the app, and by whom. What the account's log says of the app stays: that it was made
+// and deleted.
+func (r *run) records(ctx context.Context) error {
+	for chain := range Chains {
+		if err := r.clear(ctx, Part{Records, fmt.Sprintf("%x", chain)}); err != nil {
 			return err
 		}
 	}

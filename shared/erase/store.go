@@ -17,7 +17,12 @@ const (
 	Messages      Table = "messages"
 	Conversations Table = "conversations"
 	Connections   Table = "connections"
+	Grants        Table = "grants"
+	Records       Table = "records"
 )
+
+// Chains is how many chains an app's records have; package record makes as many.
+const Chains = 16
 
 // Shards is how many parts the directory of an app's users has; package userdb makes as many.
 const Shards = 16
@@ -25,7 +30,8 @@ const Shards = 16
 // Part is the rows of a table that belong to one thing in the app.
 type Part struct {
 	Table Table
-	// Of is the conversation of Messages, the user of Conversations and Connections, and "" for DataKeys and Keys.
+	// Of is the conversation of Messages, the user of Conversations and Connections, the chain of Records in hex, and
+	// "" for DataKeys, Keys and Grants.
 	Of string
 }
 

@@ -5,116 +5,6 @@ import (
 	"slices"
 )
 
-// The codes, by what they are about. The catalogue below says the rest.
-const (
-	// Credentials.
-	APIKeyMissing      Code = "api_key_missing"
-	APIKeyMalformed    Code = "api_key_malformed"
-	APIKeyUnknown      Code = "api_key_unknown"
-	APIKeyExpired      Code = "api_key_expired"
-	APIKeyRevoked      Code = "api_key_revoked"
-	CredentialConflict Code = "credential_conflict"
-	TokenInvalid       Code = "token_invalid"
-	TokenExpired       Code = "token_expired"
-	TokenRevoked       Code = "token_revoked"
-	PermissionDenied   Code = "permission_denied"
-	NotYourself        Code = "not_yourself"
-	ScopeExceedsKey    Code = "scope_exceeds_key"
-	SourcesExceedKey   Code = "sources_exceed_key"
-	ExpiryExceedsKey   Code = "expiry_exceeds_key"
-	OriginNotAllowed   Code = "origin_not_allowed"
-	SourceNotAllowed   Code = "source_not_allowed"
-	APIKeyNeeded       Code = "api_key_needed"
-	SessionNeeded      Code = "session_needed"
-	SessionInvalid     Code = "session_invalid"
-	SessionExpired     Code = "session_expired"
-	StepUpRequired     Code = "step_up_required"
-	CrossSiteRequest   Code = "cross_site_request"
-	AppNotChosen       Code = "app_not_chosen"
-	TicketUsed         Code = "ticket_used"
-
-	// The form of the input.
-	BodyMissing    Code = "body_missing"
-	BodyNotJSON    Code = "body_not_json"
-	BodyNotObject  Code = "body_not_object"
-	BodyTooLarge   Code = "body_too_large"
-	FieldDuplicate Code = "field_duplicate"
-	FieldUnknown   Code = "field_unknown"
-	FieldMissing   Code = "field_missing"
-	FieldType      Code = "field_type"
-	FieldTooShort  Code = "field_too_short"
-	FieldTooLong   Code = "field_too_long"
-	FieldRange     Code = "field_out_of_range"
-	FieldInvalid   Code = "field_invalid"
-	TextInvalid    Code = "text_invalid"
-	CursorInvalid  Code = "cursor_invalid"
-
-	// Users and keys.
-	UsernameInvalid     Code = "username_invalid"
-	UsernameReserved    Code = "username_reserved"
-	UsernameTaken       Code = "username_taken"
-	UserNotFound        Code = "user_not_found"
-	KeyNotFound         Code = "key_not_found"
-	KeyNotActive        Code = "key_not_active"
-	KeyRotated          Code = "key_rotated"
-	CIDRInvalid         Code = "cidr_invalid"
-	ScopeUnknown        Code = "scope_unknown"
-	IdempotencyConflict Code = "idempotency_conflict"
-
-	// Passwords and guesses.
-	PasswordTooShort Code = "password_too_short"
-	PasswordTooLong  Code = "password_too_long"
-	PasswordCommon   Code = "password_common"
-	PasswordOwnWords Code = "password_own_words"
-	PasswordInvalid  Code = "password_invalid"
-	TooManyAttempts  Code = "too_many_attempts"
-
-	// Accounts and apps.
-	InvalidCredentials   Code = "invalid_credentials"
-	AccountNotActivated  Code = "account_not_activated"
-	SecondFactorRequired Code = "second_factor_required"
-	SecondFactorWrong    Code = "second_factor_wrong"
-	SecondFactorOn       Code = "second_factor_on"
-	SecondFactorOff      Code = "second_factor_off"
-	LinkInvalid          Code = "link_invalid"
-	EmailInvalid         Code = "email_invalid"
-	EmailTaken           Code = "email_taken"
-	AccountNotFound      Code = "account_not_found"
-	MemberNotFound       Code = "member_not_found"
-	MemberExists         Code = "member_exists"
-	InvitationNotFound   Code = "invitation_not_found"
-	LastOwner            Code = "last_owner"
-	RoleTooHigh          Code = "role_too_high"
-	SessionNotFound      Code = "session_not_found"
-	AppNotFound          Code = "app_not_found"
-	AppDeleted           Code = "app_deleted"
-	AppNotDeleted        Code = "app_not_deleted"
-	OriginInvalid        Code = "origin_invalid"
-	TooMany              Code = "too_many"
-
-	// Messages.
-	MessageEmpty         Code = "message_empty"
-	MessageTooLarge      Code = "message_too_large"
-	RecipientIsSender    Code = "recipient_is_sender"
-	KnownAhead           Code = "known_ahead"
-	KnownTooOld          Code = "known_too_old"
-	ClientIDConflict     Code = "client_id_conflict"
-	ConversationBusy     Code = "conversation_busy"
-	ConversationNotFound Code = "conversation_not_found"
-	SequenceAhead        Code = "sequence_ahead"
-
-	// The socket.
-	FrameNotJSON  Code = "frame_not_json"
-	ActionMissing Code = "action_missing"
-	ActionUnknown Code = "action_unknown"
-
-	// Routes and the service.
-	RouteNotFound    Code = "route_not_found"
-	MethodNotAllowed Code = "method_not_allowed"
-	Unavailable      Code = "service_unavailable"
-	Internal         Code = "internal_error"
-)
-
 // Codes returns every code of the catalogue, sorted.
 func Codes() []Code { return slices.Sorted(maps.Keys(catalogue)) }
 
@@ -132,8 +22,8 @@ var (
 		"Compare the request with the operation's description in /openapi.json.",
 		"请对照 /openapi.json 中该操作的说明检查请求。"}
 	hintGrant = Text{
-		"Use a key that has this permission, or have one made by a key with keys:manage.",
-		"请使用具有该权限的密钥，或由具有 keys:manage 权限的密钥创建一个。"}
+		"Have it granted with POST /grants by somebody whom denial.granted_by names; where denial.denied_by names a grant, have that revoked.",
+		"请由 denial.granted_by 所列的人通过 POST /grants 授予该权限；若 denial.denied_by 指明了一项授权，请将其撤销。"}
 	hintSync = Text{
 		"Read the conversation's history from the last sequence you have, then send again with the same client_id.",
 		"请从已有的最后一个序号起读取会话历史，然后用相同的 client_id 重新发送。"}
@@ -183,7 +73,7 @@ var catalogue = map[Code]Entry{
 		Detail: Text{"The user token, its user or the key that minted it has been revoked.", "该用户令牌、其用户或签发它的密钥已被吊销。"}},
 	PermissionDenied: {Status: 403, Hint: hintGrant,
 		Title:  Text{"Permission missing", "缺少权限"},
-		Detail: Text{"This credential lacks the permission %s.", "该凭证缺少权限 %s。"}},
+		Detail: Text{"%s lacks the permission %s.", "%s 缺少权限 %s。"}},
 	NotYourself: {Status: 403,
 		Title:  Text{"Another user's data", "他人的数据"},
 		Detail: Text{"A user token acts for its own user only.", "用户令牌只能代表其本人操作。"},
@@ -319,7 +209,43 @@ var catalogue = map[Code]Entry{
 	ScopeUnknown: {Status: 422,
 		Title:  Text{"Unknown scope", "未知的权限范围"},
 		Detail: Text{"There is no scope %q.", "不存在权限范围 %q。"},
-		Hint:   Text{"The scopes are listed in docs/permissions.md.", "全部权限范围见 docs/permissions.md。"}},
+		Hint:   Text{"The scopes are listed in docs/authorization.md.", "全部权限范围见 docs/authorization.md。"}},
+	SubjectNotFound: {Status: 422,
+		Title:  Text{"No such subject", "授权对象不存在"},
+		Detail: Text{"%s names no key and no user of this app.", "%s 指定的不是此应用的密钥或用户。"},
+		Hint:   Text{"Send the ID of a key (key_…) or of a user (u_…) of this app.", "请发送此应用的密钥 ID（key_…）或用户 ID（u_…）。"}},
+	PermissionUnknown: {Status: 422,
+		Title:  Text{"Unknown permission", "未知的权限"},
+		Detail: Text{"There is no permission %q that can be granted in an app.", "不存在可在应用内授予的权限 %q。"},
+		Hint:   Text{"GET /permissions lists them.", "全部权限见 GET /permissions。"}},
+	PermissionUnfit: {Status: 422,
+		Title:  Text{"Not for this kind of subject", "不适用于该类对象"},
+		Detail: Text{"The permission %s cannot be granted to %s.", "权限 %s 不能授予 %s。"},
+		Hint:   Text{"GET /permissions says who can have which.", "GET /permissions 说明各权限可授予的对象。"}},
+	GrantExceeds: {Status: 403,
+		Title:  Text{"Nobody grants what they lack", "不能授予自身没有的权限"},
+		Detail: Text{"This would give %s, which you do not have yourself, or only until a date.", "此操作将给予 %s，而您自身没有该权限，或仅在某日之前拥有。"},
+		Hint:   Text{"Have it done by somebody who has the permission for good, such as an owner or admin of the account.", "请由长期拥有该权限的人操作，例如账户的所有者或管理员。"}},
+	GrantNotFound: {Status: 404,
+		Title:  Text{"No such grant", "授权不存在"},
+		Detail: Text{"There is no such grant in this app.", "此应用中没有该授权。"},
+		Hint:   Text{"GET /grants lists them. One that ended long ago is in the records only.", "请用 GET /grants 查看。早已结束的授权仅见于审计记录。"}},
+	GrantUnclear: {Status: 422,
+		Title:  Text{"Not clear what to grant", "授权内容不明确"},
+		Detail: Text{"Name either a role or permissions; a role can be granted, not denied.", "请指定角色或权限之一；角色只能授予，不能拒绝。"},
+		Hint:   Text{"Send \"role\", or \"permissions\" with \"effect\".", "请发送 \"role\"，或发送 \"permissions\" 和 \"effect\"。"}},
+	RoleNotFound: {Status: 404,
+		Title:  Text{"No such role", "角色不存在"},
+		Detail: Text{"There is no role %q in this app.", "此应用中没有角色 %q。"},
+		Hint:   Text{"GET /roles lists the roles.", "请用 GET /roles 查看角色。"}},
+	RoleBuiltIn: {Status: 409,
+		Title:  Text{"Built-in role", "内置角色"},
+		Detail: Text{"The role %s is built in and cannot be changed or deleted.", "角色 %s 为内置角色，不能修改或删除。"},
+		Hint:   Text{"Make a role of your own with POST /roles.", "请用 POST /roles 创建自己的角色。"}},
+	RoleNameTaken: {Status: 409,
+		Title:  Text{"Role name taken", "角色名已被使用"},
+		Detail: Text{"The app has a role of this name already.", "此应用已有同名角色。"},
+		Hint:   Text{"Choose another name, or change that role.", "请换一个名称，或修改该角色。"}},
 	IdempotencyConflict: {Status: 409,
 		Title:  Text{"Idempotency key used before", "幂等键已被使用"},
 		Detail: Text{"This Idempotency-Key was used before with another body.", "该 Idempotency-Key 已用于另一个请求体。"},

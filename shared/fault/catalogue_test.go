@@ -18,7 +18,7 @@ import (
 // declared returns the codes that the package's source declares, by the names of their constants.
 func declared(t *testing.T) map[string]fault.Code {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "catalogue.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "codes.go", nil, 0)
 	storetest.OK(t, "parse", err)
 	codes := map[string]fault.Code{}
 	ast.Inspect(file, func(node ast.Node) bool {

@@ -65,10 +65,23 @@ type Error struct {
 	Args []any
 	// Fields names the fields of the input that are wrong.
 	Fields []Field
+	// Denial says more of a refusal for want of a permission; nil for others.
+	Denial *Denial
 	// RetryAfter is how long to wait before trying again; 0 where waiting does not help.
 	RetryAfter time.Duration
 	// Cause is what led here. It is logged, never sent.
 	Cause error
+}
+
+// Denial is what is missing where a permission is.
+type Denial struct {
+	// Permission is the one that is missing, Subject who lacks it: a key, a user or a developer.
+	Permission, Subject string
+	// DeniedBy is the grant that denies it, or the role of every user; "" where it was merely never given.
+	DeniedBy string
+	// GrantedBy says who could give it: roles in the account, or the permissions that a key or user needs to grant it,
+	// joined by "+"; none where nobody can.
+	GrantedBy []string
 }
 
 // New returns the refusal; the arguments fill the detail of the code's entry.

@@ -31,6 +31,12 @@ type Developer string
 // Key identifies an API key: "key_", the app's 16 characters and 10 of its own.
 type Key string
 
+// Group identifies a group of users within an app: "g_" and 22 characters.
+type Group string
+
+// Grant identifies something that was granted or denied to a subject: "gr_" and 22 characters.
+type Grant string
+
 // Conversation identifies a conversation within an app: "c_" and 22 characters for a pair of users.
 type Conversation string
 
@@ -41,6 +47,8 @@ const (
 	userPrefix         = "u_"
 	keyPrefix          = "key_"
 	groupPrefix        = "g_"
+	grantPrefix        = "gr_"
+	rolePrefix         = "role_"
 	conversationPrefix = "c_"
 
 	appLength  = 16
@@ -49,7 +57,8 @@ const (
 )
 
 // reserved lists the prefixes that no username may begin with, so that an ID and a name are never mistaken.
-var reserved = []string{appPrefix, accountPrefix, developerPrefix, userPrefix, keyPrefix, groupPrefix, conversationPrefix}
+var reserved = []string{appPrefix, accountPrefix, developerPrefix, userPrefix, keyPrefix, groupPrefix, grantPrefix, rolePrefix,
+	conversationPrefix}
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -95,6 +104,12 @@ func (s Source) User() User { return User(userPrefix + s.Text(hashLength)) }
 func (s Source) Key(app App) Key {
 	return Key(keyPrefix + app.random() + s.Text(keyLength))
 }
+
+// Grant returns a new grant ID.
+func (s Source) Grant() Grant { return Grant(grantPrefix + s.Text(hashLength)) }
+
+// Role returns the ID of a new role of an app: "role_" and 10 characters. It is unique within the app.
+func (s Source) Role() string { return rolePrefix + s.Text(keyLength) }
 
 // Text returns n random base62 characters, each equally likely (5.95 bits each).
 func (s Source) Text(n int) string {
@@ -160,6 +175,11 @@ func DeriveKey(app App, seed ...string) Key {
 	return Key(keyPrefix + app.random() + body)
 }
 
+// DeriveGrant returns the grant ID that an idempotent creation gets: the same for the same seed.
+func DeriveGrant(app App, seed ...string) Grant {
+	return Grant(grantPrefix + Hash(append([]string{"grant", app.text}, seed...)...))
+}
+
 // Hash returns 128 bits of SHA-256 over the parts as 22 base62 characters. Parts are length-prefixed, so moving a
 // character from one to the next changes the result.
 func Hash(parts ...string) string {
@@ -200,6 +220,15 @@ func IsAccount(text string) bool { return hasForm(text, accountPrefix, appLength
 
 // IsDeveloper tells whether the text has the form of a developer ID.
 func IsDeveloper(text string) bool { return hasForm(text, developerPrefix, hashLength) }
+
+// IsGroup tells whether the text has the form of a group ID.
+func IsGroup(text string) bool { return hasForm(text, groupPrefix, hashLength) }
+
+// IsGrant tells whether the text has the form of a grant ID.
+func IsGrant(text string) bool { return hasForm(text, grantPrefix, hashLength) }
+
+// IsRole tells whether the text has the form of the ID of an app's own role.
+func IsRole(text string) bool { return hasForm(text, rolePrefix, keyLength) }
 
 // IsConversation tells whether the text has the form of a pair's conversation ID.
 func IsConversation(text string) bool { return hasForm(text, conversationPrefix, hashLength) }

@@ -93,10 +93,10 @@ func (s Session) Stale(now time.Time) bool { return now.Sub(s.SeenAt) >= seenEve
 // Caller returns who is calling with the session, as a member with the role; no app is chosen. Whoever is no member, any
 // more, has the login alone.
 func (s Session) Caller(role authz.Role) authz.Caller {
-	scopes := authz.RoleScopes(role)
+	may := authz.RoleSet(role)
 	if role == "" {
-		scopes = []string{string(authz.LoginManage)}
+		may = authz.SetOf(authz.LoginManage)
 	}
 	return authz.Caller{Developer: s.Developer, Session: s.ID, Account: s.Account, Role: role,
-		Scopes: scopes, ConfirmedAt: s.ConfirmedAt, ExpiresAt: s.ExpiresAt}
+		Rights: authz.Rights{Kind: authz.Developers, Base: may}, ConfirmedAt: s.ConfirmedAt, ExpiresAt: s.ExpiresAt}
 }

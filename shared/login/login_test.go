@@ -2,7 +2,6 @@ package login_test
 
 import (
 	"crypto/sha256"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,10 +92,10 @@ func TestLimits(t *testing.T) {
 
 func TestCaller(t *testing.T) {
 	session, _ := made()
-	for _, role := range authz.Roles {
+	for _, role := range authz.AccountRoles {
 		caller := session.Caller(role)
 		if caller.Developer != session.Developer || caller.Session != session.ID || caller.Account != session.Account ||
-			caller.Role != role || !caller.App.IsZero() || caller.EndUser || !slices.Equal(caller.Scopes, authz.RoleScopes(role)) {
+			caller.Role != role || !caller.App.IsZero() || caller.EndUser || caller.Rights.Base != authz.RoleSet(role) || caller.Rights.Kind != authz.Developers {
 			t.Errorf("%s: %+v", role, caller)
 		}
 	}

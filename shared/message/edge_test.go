@@ -24,7 +24,8 @@ import (
 type annAlways struct{ *world }
 
 func (a annAlways) caller() authz.Caller {
-	return authz.Caller{App: a.app, User: a.ann, Scopes: authz.Scopes()}
+	return authz.Caller{App: a.app, User: a.ann, Rights: authz.Rights{Kind: authz.Keys, Base: authz.HeldBy(authz.Keys)},
+		UserRights: authz.Rights{Kind: authz.Users}}
 }
 
 func (a annAlways) Key(context.Context, string, authz.Request) (authz.Caller, error) {
@@ -44,6 +45,8 @@ func (a annAlways) Claims(context.Context, token.Claims) (authz.Caller, error) {
 	caller.EndUser = true
 	return caller, nil
 }
+
+func (a annAlways) Note(context.Context, authz.Caller, authz.Permission) {}
 
 // noWindows has no resume under way.
 type noWindows struct{}

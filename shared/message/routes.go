@@ -89,13 +89,13 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	}, r.send)
 	api.Register(edge, api.Operation{
 		ID: "list-messages", Method: http.MethodGet, Path: "/users/{id}/messages", Tag: "Messages", Status: http.StatusOK,
-		Summary: "Poll a user's messages", Permission: authz.MessagesRead, Actor: api.ActorInPath("id"),
+		Summary: "Poll a user's messages", Recorded: true, Permission: authz.MessagesRead, Actor: api.ActorInPath("id"),
 		Description: "Conversation by conversation, each in order. A page may be short before the end: follow next_cursor.",
 		Errors:      []fault.Code{fault.UserNotFound, fault.CursorInvalid, fault.NotYourself},
 	}, r.inbox)
 	api.Register(edge, api.Operation{
 		ID: "list-conversations", Method: http.MethodGet, Path: "/users/{id}/conversations", Tag: "Conversations", Status: http.StatusOK,
-		Summary: "List a user's conversations", Permission: authz.MessagesRead, Actor: api.ActorInPath("id"),
+		Summary: "List a user's conversations", Recorded: true, Permission: authz.MessagesRead, Actor: api.ActorInPath("id"),
 		Description: "By ID, each with its last message and unread count.",
 		Errors:      []fault.Code{fault.UserNotFound, fault.CursorInvalid, fault.NotYourself},
 	}, r.conversations)
@@ -111,7 +111,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	}, r.markRead)
 	api.Register(edge, api.Operation{
 		ID: "history", Method: http.MethodGet, Path: "/conversations/{id}/messages", Tag: "Conversations", Status: http.StatusOK,
-		Summary: "Page through a conversation", Permission: authz.MessagesRead,
+		Summary: "Page through a conversation", Recorded: true, Permission: authz.MessagesRead,
 		Errors: []fault.Code{fault.ConversationNotFound, fault.CursorInvalid},
 	}, r.history)
 }

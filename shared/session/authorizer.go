@@ -82,9 +82,10 @@ func (a *Authorizer) admit(ctx context.Context, asked request) (authz.Caller, er
 	if err != nil {
 		return authz.Caller{}, err
 	}
-	if err := caller.Require(authz.SocketConnect); err != nil {
+	if err := mayOpen(caller); err != nil {
 		return authz.Caller{}, err
 	}
+	caller.ExpiresAt = endsAt(caller)
 	if err := a.checkOrigin(ctx, caller, asked.headers["origin"]); err != nil {
 		return authz.Caller{}, err
 	}
@@ -97,6 +98,30 @@ func (a *Authorizer) admit(ctx context.Context, asked request) (authz.Caller, er
 		return authz.Caller{}, fault.New(fault.TicketUsed)
 	}
 	return caller, err
+}
+
+// opening are the permissions that a socket stands on: to have one, and to be sent what comes over it.
+var opening = []authz.Permission{authz.SocketConnect, authz.MessagesRead}
+
+// mayOpen refuses a caller who may not have a socket.
+func mayOpen(caller authz.Caller) error {
+	for _, permission := range opening {
+		if err := caller.Require(permission); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endsAt returns when the socket's rights end: with its token, or before, where what it stands on was granted until then.
+func endsAt(caller authz.Caller) time.Time {
+	end := caller.ExpiresAt
+	for _, permission := range opening {
+		if until := caller.UserRights.End(caller.Policy, permission, caller.At); !until.IsZero() && until.Before(end) {
+			end = until
+		}
+	}
+	return end
 }
 
 // checkOrigin refuses pages of origins that the app has not listed. Programs that are no browser send none.

@@ -86,6 +86,10 @@ func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (
 	if err != nil {
 		return authResult{}, badToken(err)
 	}
+	if err := mayOpen(fresh); err != nil {
+		return authResult{}, err
+	}
+	fresh.ExpiresAt = endsAt(fresh)
 	device := connection.DeviceName(fresh.Device, caller.Socket.Connection)
 	if fresh.App != caller.App || fresh.User != caller.User || device != caller.Socket.Device {
 		return authResult{}, fault.New(fault.NotYourself)

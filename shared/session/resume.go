@@ -75,10 +75,14 @@ func (r *Resumer) Resume(ctx context.Context, request ResumeRequest) error {
 		}
 		return fmt.Errorf("wait for the connection: %w", err)
 	}
-	// The index by which a revoked key finds its sockets lags a little: one that opened in between is caught here.
-	_, err := r.Rights.Claims(ctx, token.Claims{Kind: token.User, App: opened.App, User: opened.User, Key: opened.Key,
+	// The index by which a revoked key finds its sockets lags a little: one that opened in between is caught here, and so is
+	// one whose user may have none any more.
+	caller, err := r.Rights.Claims(ctx, token.Claims{Kind: token.User, App: opened.App, User: opened.User, Key: opened.Key,
 		Epoch: opened.Epoch, ExpiresAt: opened.ExpiresAt})
-	if fault.Is(err, fault.TokenRevoked) || fault.Is(err, fault.TokenExpired) {
+	if err == nil {
+		err = mayOpen(caller)
+	}
+	if fault.Is(err, fault.TokenRevoked) || fault.Is(err, fault.TokenExpired) || fault.Is(err, fault.PermissionDenied) {
 		r.Connections.Cut(ctx, opened.App, opened.User, opened.Device, opened.Connection)
 		return nil
 	}

@@ -38,6 +38,7 @@ type stage struct {
 	bob      id.User
 	senders  []id.User
 	revoked  bool
+	denied   []authz.Statement
 	sent     map[id.Conversation]int64
 	gaps     int
 }
@@ -68,7 +69,7 @@ func (s *stage) Claims(_ context.Context, claims token.Claims) (authz.Caller, er
 	if s.revoked {
 		return authz.Caller{}, fault.New(fault.TokenRevoked)
 	}
-	return authz.Caller{App: claims.App, User: claims.User, EndUser: true}, nil
+	return authz.Caller{App: claims.App, User: claims.User, UserRights: authz.Rights{Kind: authz.Users, Statements: s.denied}, EndUser: true}, nil
 }
 
 // send lets a sender write to bob.
@@ -240,6 +241,19 @@ func TestRevokedBeforeResume(t *testing.T) {
 	}
 	if err := s.poster.Exists(t.Context(), "c1"); err == nil {
 		t.Fatal("a revoked socket is open")
+	}
+}
+
+// TestDeniedBeforeResume: a socket that opened while its user was losing what a socket stands on is sent nothing.
+func TestDeniedBeforeResume(t *testing.T) {
+	for _, permission := range []authz.Permission{authz.SocketConnect, authz.MessagesRead} {
+		s := newStage(t, 1)
+		s.send(0)
+		s.denied = []authz.Statement{{Deny: true, Set: authz.SetOf(permission)}}
+		s.open("c1", message.NoVersion)
+		if frames := s.poster.Frames("c1"); len(frames) != 0 || s.poster.Exists(t.Context(), "c1") == nil {
+			t.Fatalf("without %s the socket is open and was sent %d frames", permission, len(frames))
+		}
 	}
 }
 

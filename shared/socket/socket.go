@@ -64,6 +64,8 @@ type Caller struct {
 type Authenticator interface {
 	// Claims checks expiry, key, user and token epoch; TokenExpired or TokenRevoked otherwise.
 	Claims(ctx context.Context, claims token.Claims) (authz.Caller, error)
+	// Note writes down that the caller, who has the permission, uses it.
+	Note(ctx context.Context, caller authz.Caller, permission authz.Permission)
 }
 
 // Sockets are what the edge needs of connections. connection.Service is one.
@@ -192,8 +194,11 @@ func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProx
 	case !known:
 		return name, answerID, nil, fault.New(fault.ActionUnknown)
 	}
-	if err := caller.Require(chosen.Permission); err != nil {
-		return name, answerID, nil, err
+	if !chosen.Renewal { // what the new token may is seen by the action
+		if err := caller.Require(chosen.Permission); err != nil {
+			return name, answerID, nil, err
+		}
+		s.authenticator.Note(ctx, caller.Caller, chosen.Permission)
 	}
 	result, err = chosen.handle(ctx, caller, []byte(event.Body))
 	return name, answerID, result, err

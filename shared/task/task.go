@@ -23,6 +23,8 @@ const (
 	AppNotice Kind = "app_notice"
 	// AppErase erases a deleted app.
 	AppErase Kind = "app_erase"
+	// PolicyAlign copies what an app has decided for all into those of its keys that do not have it yet.
+	PolicyAlign Kind = "policy_align"
 	// KeyExpiring warns of the end of an API key. Subject is the key's ID.
 	KeyExpiring Kind = "key_expiring"
 	// KeyRotated looks whether a key is still used that has been replaced. Subject is the key's ID.

@@ -44,13 +44,13 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	}, service.register)
 	api.Register(edge, api.Operation{
 		ID: "list-users", Method: http.MethodGet, Path: "/users", Tag: "Users", Status: http.StatusOK,
-		Summary: "List the users by name", Permission: authz.UsersList, Errors: []fault.Code{fault.CursorInvalid},
+		Summary: "List the users by name", Recorded: true, Permission: authz.UsersList, Errors: []fault.Code{fault.CursorInvalid},
 	}, func(ctx context.Context, caller authz.Caller, in *api.PageQuery) (*listOutput, error) {
 		return service.list(ctx, caller, signer, in)
 	})
 	api.Register(edge, api.Operation{
 		ID: "get-user", Method: http.MethodGet, Path: "/users/{id}", Tag: "Users", Status: http.StatusOK,
-		Summary: "Look up a user", Permission: authz.UsersRead, Errors: []fault.Code{fault.UserNotFound},
+		Summary: "Look up a user", Recorded: true, Permission: authz.UsersRead, Errors: []fault.Code{fault.UserNotFound},
 	}, service.get)
 }
 

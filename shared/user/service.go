@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -31,7 +32,7 @@ func (s *Service) Register(ctx context.Context, app id.App, text, idempotencyKey
 	if err != nil {
 		return User{}, err
 	}
-	made := User{ID: s.IDs.User(), App: app, Username: name.Shown, CreatedAt: s.Clock.Now()}
+	made := User{ID: s.IDs.User(), App: app, Username: name.Shown, CreatedAt: s.Clock.Now(), Rights: authz.Rights{Kind: authz.Users}}
 	if idempotencyKey != "" {
 		// The ID follows from the idempotency key, so the user itself is the record of the first request.
 		made.ID = id.DeriveUser(app, idempotencyKey)

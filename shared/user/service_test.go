@@ -3,6 +3,7 @@ package user_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestRegisterIsIdempotent(t *testing.T) {
 	service, _, clock, app := setUp(usertest.NewStore())
 	ann := register(t, service, app, "Ann", "r1")
 	clock.Advance(time.Hour)
-	if again := register(t, service, app, "Ann", "r1"); again != ann {
+	if again := register(t, service, app, "Ann", "r1"); !reflect.DeepEqual(again, ann) {
 		t.Errorf("again %+v, want %+v", again, ann)
 	}
 	for _, name := range []string{"Bob", "ANN"} {
@@ -99,7 +100,7 @@ func TestRegisterAtOnce(t *testing.T) {
 		storetest.OK(t, "Register", err)
 	}
 	for _, made := range users {
-		if made != users[0] {
+		if !reflect.DeepEqual(made, users[0]) {
 			t.Fatalf("registered %+v and %+v", made, users[0])
 		}
 	}
@@ -115,7 +116,7 @@ func TestGetFindsWhatAWeakReadMisses(t *testing.T) {
 	ann := register(t, service, app, "Ann", "")
 	for range 50 {
 		found, err := service.Get(t.Context(), app, string(ann.ID), "to")
-		if err != nil || found != ann {
+		if err != nil || !reflect.DeepEqual(found, ann) {
 			t.Fatalf("Get = %+v, %v", found, err)
 		}
 		resolved, err := service.Resolve(t.Context(), app, "ANN", "to")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 )
 
@@ -31,4 +32,7 @@ type Store interface {
 	List(ctx context.Context, app id.App, after string, limit int) (users []User, next string, err error)
 	// RevokeTokens raises the user's TokenEpoch by one and returns the user after that, or ErrNotFound.
 	RevokeTokens(ctx context.Context, app id.App, user id.User) (User, error)
+	// UsedFor sets the day in Rights.Used of the permission, unless a later one, or the same, stands there; where there is no
+	// such user, it does nothing. It touches nothing else, so that functions can be allowed just that.
+	UsedFor(ctx context.Context, app id.App, user id.User, permission authz.Permission, day int64) error
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/secure/precis"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 )
@@ -26,6 +27,8 @@ type User struct {
 	// TokenEpoch counts the times that all of the user's tokens were revoked; a token of an earlier epoch is void. A
 	// counter rather than a time: it cannot be wrong by the skew of two clocks.
 	TokenEpoch int64
+	// Rights are what the user was granted and denied beyond what every user has. Package access writes them.
+	Rights authz.Rights
 }
 
 // Name is a username in the two forms that matter.

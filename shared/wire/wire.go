@@ -27,6 +27,7 @@ import (
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
 	"github.com/tokenim/tokenim/shared/push"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
 	"github.com/tokenim/tokenim/shared/seal/sealkms"
@@ -51,8 +52,7 @@ type Core struct {
 func NewCore() *Core {
 	log, db := api.LogFromEnvironment(), table.Client()
 	keyring := newKeyring(db)
-	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: table.Name("USERS"),
-		Routing: connectiondb.Routing(table.Name("CONNECTIONS"))}}
+	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: table.Name("USERS")}}
 	return &Core{DB: db, Keyring: keyring, Users: users, Log: log, Authenticator: &authn.Authenticator{
 		Records: &authndb.Records{DB: db, Keys: table.Name("KEYS"), Users: table.Name("USERS")},
 		Names:   users, Tokens: &token.Issuer{Secrets: keyring, Clock: clock.System{}}, Clock: clock.System{}}}
@@ -95,8 +95,19 @@ func Background() *dynamodb.Client {
 // sessions of developers.
 func (c *Core) API() *api.API {
 	c.Authenticator.Uses = &apikeydb.Store{DB: c.DB, Table: table.Name("KEYS")}
+	c.Authenticator.UserUses = c.Users.Store
 	c.Authenticator.Developers = developers(c.DB)
 	return api.New(c.Authenticator, c.Log)
+}
+
+// Registers lets Users register users: each gets a routing record.
+func (c *Core) Registers() {
+	c.Users.Store = &userdb.Store{DB: c.DB, Table: table.Name("USERS"), Routing: connectiondb.Routing(table.Name("CONNECTIONS"))}
+}
+
+// Records returns where records are kept.
+func Records(db *dynamodb.Client) *recorddb.Store {
+	return &recorddb.Store{Writer: recorddb.WriterFromEnvironment(db)}
 }
 
 // ConnectionStore returns the store of routing records and sockets.

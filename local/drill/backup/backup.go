@@ -20,7 +20,7 @@ import (
 // Names returns the platform's tables, each by its variable in template.yaml without TABLE_. Data keys come first:
 // without them the rest is noise.
 func Names() []string {
-	return []string{"DATA_KEYS", "DEVELOPERS", "ACCOUNTS", "KEYS", "TASKS", "USERS", "CONNECTIONS", "CONVERSATIONS", "SENDS", "MESSAGES"}
+	return []string{"DATA_KEYS", "DEVELOPERS", "ACCOUNTS", "KEYS", "GRANTS", "RECORDS", "TASKS", "USERS", "CONNECTIONS", "CONVERSATIONS", "SENDS", "MESSAGES"}
 }
 
 // Source is where items are read from.

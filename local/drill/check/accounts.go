@@ -70,7 +70,7 @@ func (c *checker) readAccount(of id.Account, row accountRow) bool {
 	return true
 }
 
-func isRole(text string) bool { return slices.Contains(authz.Roles, authz.Role(text)) }
+func isRole(text string) bool { return slices.Contains(authz.AccountRoles, authz.Role(text)) }
 
 // readSession keeps an item of a developer and tells whether it has the form of one.
 func (c *checker) readSession(developer id.Developer, row accountRow) bool {

@@ -32,7 +32,10 @@ const (
 	Factor      Kind = "factor"       // a second factor that does not open at its place, or is nobody's
 	Session     Kind = "session"      // a session of nobody, or ahead of its developer's epoch
 	Team        Kind = "team"         // a member and an account that do not name each other, or a count that is not the rows'
+	Grant       Kind = "grant"        // a grant that its subject's item contradicts, or a user of grants that nothing lists
+	Policy      Kind = "policy"       // a key that has another policy than its app
 	Task        Kind = "task"         // a deleted app without the task that erases it
+	Record      Kind = "record"       // a chain of audit records that is broken, or is nobody's
 	Name        Kind = "name"         // a name and a profile that do not name each other
 	Routing     Kind = "routing"      // a user without routing record, or a record that contradicts itself or the logs
 	Gap         Kind = "gap"          // a log that does not count 1, 2, 3 …
@@ -59,7 +62,7 @@ func (p Problem) String() string { return fmt.Sprintf("%s: %s: %s", p.Kind, p.Wh
 type Report struct {
 	// What there is: counts of items, and of the logs' conversations.
 	Apps, APIKeys, DataKeys, Users, Conversations, Entries, Members, Claims, Sockets, Tickets int
-	Developers, Accounts, Sessions, Tasks                                                     int
+	Developers, Accounts, Sessions, Tasks, Grants, Records                                    int
 	// Problems are the broken invariants, by kind and place.
 	Problems []Problem
 }
@@ -77,9 +80,9 @@ func (r *Report) Of(kind Kind) int {
 
 // String is the report's counts in one line.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d developers, %d accounts, %d sessions, %d apps, %d API keys, %d tasks, %d data keys, %d users, "+
+	return fmt.Sprintf("%d developers, %d accounts, %d sessions, %d apps, %d API keys, %d grants, %d audit records, %d tasks, %d data keys, %d users, "+
 		"%d conversations with %d entries, %d membership rows, %d client-ID records, %d sockets, %d tickets: %d problems",
-		r.Developers, r.Accounts, r.Sessions, r.Apps, r.APIKeys, r.Tasks, r.DataKeys, r.Users,
+		r.Developers, r.Accounts, r.Sessions, r.Apps, r.APIKeys, r.Grants, r.Records, r.Tasks, r.DataKeys, r.Users,
 		r.Conversations, r.Entries, r.Members, r.Claims, r.Sockets, r.Tickets, len(r.Problems))
 }
 
@@ -89,7 +92,7 @@ func Run(ctx context.Context, source backup.Source, wrapper seal.Wrapper) (*Repo
 	c := newChecker(source, wrapper)
 	// The apps come first: what the others hold of an app that is being erased says nothing.
 	for _, read := range []func(context.Context) error{
-		c.readKeys, c.readDataKeys, c.readDevelopers, c.readAccounts, c.readTasks,
+		c.readKeys, c.readDataKeys, c.readDevelopers, c.readAccounts, c.readTasks, c.readGrants, c.readAudit,
 		c.readUsers, c.readLogs, c.readMembers, c.readClaims, c.readConnections,
 	} {
 		if err := read(ctx); err != nil {
@@ -98,7 +101,7 @@ func Run(ctx context.Context, source backup.Source, wrapper seal.Wrapper) (*Repo
 	}
 	for _, check := range []func(){
 		c.checkApps, c.checkKeys, c.checkDevelopers, c.checkAccounts, c.checkTeams, c.checkSessions,
-		c.checkUsers, c.checkLogs, c.checkMembers, c.checkRecords,
+		c.checkUsers, c.checkLogs, c.checkMembers, c.checkRecords, c.checkAudit, c.checkGrants, c.checkPolicies,
 	} {
 		check()
 	}
@@ -115,6 +118,9 @@ type checker struct {
 	apps     map[id.App]settings
 	keys     map[id.Key]keyRow
 	erasures map[id.App]bool // apps with a task that erases them
+	books    map[id.App]keyRow
+	grants   map[grantAt]grantRow
+	marked   map[subject]bool // users who have or had grants
 
 	developers  map[id.Developer]loginRow
 	claims      map[string]loginRow // by the row's key
@@ -132,15 +138,17 @@ type checker struct {
 	logs     map[place]*log
 	rows     map[rowKey]membership
 	records  map[member]record
+	audit    map[string]*auditChain // by the partition's key
 }
 
 func newChecker(source backup.Source, wrapper seal.Wrapper) *checker {
 	c := &checker{source: source, report: &Report{}, dataKeys: keyStore{}, apps: map[id.App]settings{}, keys: map[id.Key]keyRow{},
-		erasures: map[id.App]bool{}, developers: map[id.Developer]loginRow{}, claims: map[string]loginRow{},
+		erasures: map[id.App]bool{}, books: map[id.App]keyRow{}, grants: map[grantAt]grantRow{}, marked: map[subject]bool{},
+		developers: map[id.Developer]loginRow{}, claims: map[string]loginRow{},
 		accounts: map[id.Account]accountRow{}, seats: map[seat]accountRow{}, seatsOf: map[seat]bool{},
 		pointers: map[pointer]accountRow{}, epochs: map[id.Developer]int64{},
 		profiles: map[member]userRow{}, names: map[appName]userRow{}, logs: map[place]*log{}, rows: map[rowKey]membership{},
-		records: map[member]record{}}
+		records: map[member]record{}, audit: map[string]*auditChain{}}
 	c.keyring = seal.NewKeyring(c.dataKeys, wrapper, clock.System{})
 	return c
 }

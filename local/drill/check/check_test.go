@@ -25,6 +25,8 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
 	"github.com/tokenim/tokenim/shared/table"
@@ -63,13 +65,14 @@ func world(t *testing.T) (items, seal.Wrapper) {
 	db, tables := enginetest.Start(t)
 	wrapper, err := seal.NewKeyFile([]byte(strings.Repeat("k", 32)))
 	storetest.OK(t, "key file", err)
-	made, err := bootstrap.Make(t.Context(), db, tables["TABLE_KEYS"], nil)
+	made, err := bootstrap.Make(t.Context(), db, bootstrap.Tables{Keys: tables["TABLE_KEYS"], Records: tables["TABLE_RECORDS"]}, nil)
 	storetest.OK(t, "bootstrap", err)
 	secret, err := apikey.Parse(made.APIKey)
 	storetest.OK(t, "parse", err)
-	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"]}
+	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"], Records: &recorddb.Writer{DB: db, Table: tables["TABLE_RECORDS"]}}
 	_, err = keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(secret.ID.App()), App: secret.ID.App(), Name: "second",
-		Scopes: []string{"messages:send"}, CreatedBy: string(secret.ID), CreatedAt: time.Now()})
+		Scopes: []string{"messages:send"}, CreatedBy: string(secret.ID), CreatedAt: time.Now()}, apikey.Seen{},
+		record.New(record.OfApp(secret.ID.App()), time.Now(), record.Origin{Actor: string(secret.ID)}, record.KeyCreated, "second", nil, nil))
 	storetest.OK(t, "create a key", err)
 
 	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: tables["TABLE_USERS"],
@@ -84,6 +87,7 @@ func world(t *testing.T) (items, seal.Wrapper) {
 			Poster: connectiontest.NewPoster(), Clock: clock.System{}},
 	}
 	talk(t, secret.ID.App(), users, messages)
+	decide(t, db, tables, secret.ID.App())
 	newOffice(db, tables, wrapper).team(t)
 
 	all := items{}
@@ -226,8 +230,8 @@ var damages = map[string]damage{
 	"a version that ran back": {set("CONNECTIONS", is("v", "6"), "v", table.N(5)), []check.Kind{check.Routing}},
 	"a floor above the ring":  {set("CONNECTIONS", is("v", "6"), "f", table.N(6)), []check.Kind{check.Routing}},
 	"a key of a lost maker":   {drop("KEYS", both(is("name", "bootstrap"), has("sk", "key_"))), []check.Kind{check.Key}},
-	"a key's lost app":        {drop("KEYS", both(is("name", "bootstrap"), is("sk", "app"))), []check.Kind{check.Key, check.Name}},
-	"a short hash":            {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable}},
+	"a key's lost app":        {drop("KEYS", both(is("name", "bootstrap"), is("sk", "app"))), []check.Kind{check.Key, check.Name, check.Record}},
+	"a short hash":            {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable, check.Grant}},
 	"an unknown scope": {set("KEYS", is("name", "second"), "scopes",
 		&types.AttributeValueMemberL{Value: []types.AttributeValue{table.S("everything")}}), []check.Kind{check.Key}},
 	"a client ID ahead of its log":  {set("SENDS", whichever, "from", table.N(99)), []check.Kind{check.Claim}},
@@ -268,11 +272,21 @@ func TestSoundTablesHaveNoProblem(t *testing.T) {
 	if len(report.Problems) != 0 {
 		t.Errorf("problems: %v", report.Problems)
 	}
-	want := check.Report{Developers: 2, Accounts: 2, Sessions: 2, Apps: 4, APIKeys: 5, Tasks: 4, DataKeys: 2,
+	want := check.Report{Developers: 2, Accounts: 2, Sessions: 2, Apps: 4, APIKeys: 5, Grants: 5, Records: audited(all), Tasks: 4, DataKeys: 2,
 		Users: 3, Conversations: 2, Entries: 10, Members: 4, Claims: 1}
 	if got := report.String(); got != want.String() {
 		t.Errorf("report: %s; want %s", got, &want)
 	}
+}
+
+// audited counts the audit records.
+func audited(all items) (count int) {
+	for _, row := range all["RECORDS"] {
+		if text(row["sk"]) != "head" {
+			count++
+		}
+	}
+	return count
 }
 
 func TestDamageIsFound(t *testing.T) { findAll(t, damages) }

@@ -102,7 +102,7 @@ func (c *checker) unwrap(ctx context.Context, app id.App, keys map[uint32]seal.D
 	return nil
 }
 
-// keyRow is an item of the table of keys: an API key, or an app's own row.
+// keyRow is an item of the table of keys: an API key, an app's own row, or its book of roles and defaults.
 type keyRow struct {
 	App         string   `dynamodbav:"pk"`
 	ID          string   `dynamodbav:"sk"`
@@ -112,18 +112,30 @@ type keyRow struct {
 	Suspended   bool     `dynamodbav:"suspended"`
 	RotatedTo   string   `dynamodbav:"rotated_to"`
 	RotatedFrom string   `dynamodbav:"rotated_from"`
+	ExpiresAt   int64    `dynamodbav:"expires_at"`
+	RevokedAt   int64    `dynamodbav:"revoked_at"`
+	Policy      copied   `dynamodbav:"policy"`
+	copied               // a book's own version
+	compiled
 	settings
 }
 
-// appSort is the sort key of an app's own row.
-const appSort = "app"
+// The sort keys of an app's own row, and of its book.
+const (
+	appSort  = "app"
+	bookSort = "policy"
+)
 
-// readKeys reads apps and API keys.
+// readKeys reads apps, their books and API keys.
 func (c *checker) readKeys(ctx context.Context) error {
 	err := each(ctx, c, "KEYS", func(row keyRow) error {
 		if row.ID == appSort && id.IsApp(row.App) {
 			c.report.Apps++
 			c.apps[id.StoredApp(row.App)] = row.settings
+			return nil
+		}
+		if row.ID == bookSort && id.IsApp(row.App) {
+			c.books[id.StoredApp(row.App)] = row
 			return nil
 		}
 		c.report.APIKeys++
@@ -134,7 +146,12 @@ func (c *checker) readKeys(ctx context.Context) error {
 		c.keys[id.Key(row.ID)] = row
 		return nil
 	})
-	for key := range c.keys { // a key may be read before its app
+	for app := range c.books { // it may be read before its app, as a key may
+		if c.leaves(app, app.String()+" "+bookSort) {
+			delete(c.books, app)
+		}
+	}
+	for key := range c.keys {
 		if c.leaves(key.App(), string(key)) {
 			delete(c.keys, key)
 		}

@@ -25,7 +25,7 @@ var (
 	two         = both(owned, is("members", "1"))
 	admin       = both(has("sk", "member#"), is("role", "admin"))
 	session     = has("sk", "session#")
-	epoch       = both(is("sk", "sessions"), is("epoch", "2"))
+	epoch       = both(is("sk", "sessions"), is("epoch", "1"))
 	deletedApp  = both(is("name", "deleted"), is("sk", "app"))
 	deletedKey  = is("name", "of deleted")
 	rotatedApp  = both(is("name", "rotated"), is("sk", "app"))
@@ -61,7 +61,7 @@ var teamDamages = map[string]damage{
 	"a lost member":                      {drop("ACCOUNTS", admin), only(check.Team)},
 	"a lost membership of the developer": {drop("ACCOUNTS", has("sk", "account#")), only(check.Team)},
 	"a member of no role":                {set("ACCOUNTS", admin, "role", table.S("king")), only(check.Unreadable, check.Team)},
-	"a lost account":                     {drop("ACCOUNTS", two), only(check.Team)},
+	"a lost account":                     {drop("ACCOUNTS", two), only(check.Team, check.Record)},
 	"too many members counted":           {set("ACCOUNTS", one, "members", table.N(3)), only(check.Team)},
 	"too few owners counted":             {set("ACCOUNTS", one, "owners", table.N(0)), only(check.Team)},
 	"too many apps counted":              {set("ACCOUNTS", one, "apps", table.N(3)), only(check.Team)},
@@ -69,9 +69,9 @@ var teamDamages = map[string]damage{
 	"an invitation by nobody":            {set("ACCOUNTS", has("sk", "invitation#"), "invited_by", table.S(stranger)), only(check.Team)},
 	"a session of nobody":                {set("ACCOUNTS", session, "pk", table.S(stranger)), only(check.Session)},
 	"a session with a short hash":        {set("ACCOUNTS", session, "hash", bytesOf(31)), only(check.Unreadable)},
-	"an epoch that ran back":             {set("ACCOUNTS", epoch, "epoch", table.N(1)), only(check.Session)},
+	"an epoch that ran back":             {set("ACCOUNTS", epoch, "epoch", table.N(0)), only(check.Session)},
 	"a lost pointer to an app":           {drop("ACCOUNTS", listed), only(check.App, check.Team)},
-	"a lost app":                         {drop("KEYS", rotatedApp), only(check.App, check.Key)},
+	"a lost app":                         {drop("KEYS", rotatedApp), only(check.App, check.Key, check.Record)},
 	"an app of another account":          {set("KEYS", rotatedApp, "account", table.S("acct_0000000000000000")), only(check.App)},
 	"an app deleted in its account only": {set("ACCOUNTS", listed, "deleted_at", table.N(1)), only(check.App)},
 	"an app deleted by itself only":      {unset("ACCOUNTS", listedAsOff, "deleted_at"), only(check.App)},

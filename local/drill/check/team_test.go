@@ -16,12 +16,15 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/app/appdb"
+	"github.com/tokenim/tokenim/shared/app/apptest"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/guess"
 	"github.com/tokenim/tokenim/shared/guess/guessdb"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
 	"github.com/tokenim/tokenim/shared/table/storetest"
@@ -40,17 +43,21 @@ type office struct {
 
 func newOffice(db *dynamodb.Client, tables map[string]string, wrapper seal.Wrapper) *office {
 	now := clock.System{}
-	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"]}
+	records := &recorddb.Store{Writer: &recorddb.Writer{DB: db, Table: tables["TABLE_RECORDS"]}}
+	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"], Records: records.Writer}
 	o := &office{tasks: &taskdb.Store{DB: db, Table: tables["TABLE_TASKS"]},
-		store: &appdb.Store{DB: db, Table: tables["TABLE_KEYS"], Accounts: tables["TABLE_ACCOUNTS"]}}
+		store: &appdb.Store{DB: db, Table: tables["TABLE_KEYS"], Accounts: tables["TABLE_ACCOUNTS"], Records: records.Writer}}
 	o.keys = &apikey.Service{Store: keys, Tasks: reminders{o.tasks}, Clock: now}
 	o.apps = &app.Service{Store: o.store, Keys: appdb.Keys{Store: keys}, Sockets: nowhere{}, Tasks: o.tasks, Notices: nowhere{},
 		Clock: now, Grace: time.Hour}
 	o.accounts = &account.Service{
-		Logins: &accountdb.Logins{DB: db, DevelopersTable: tables["TABLE_DEVELOPERS"], AccountsTable: tables["TABLE_ACCOUNTS"], Clock: now},
-		Teams:  &accountdb.Teams{DB: db, DevelopersTable: tables["TABLE_DEVELOPERS"], AccountsTable: tables["TABLE_ACCOUNTS"], Clock: now},
+		Logins: &accountdb.Logins{DB: db, DevelopersTable: tables["TABLE_DEVELOPERS"], AccountsTable: tables["TABLE_ACCOUNTS"],
+			Records: records.Writer, Clock: now},
+		Teams: &accountdb.Teams{DB: db, DevelopersTable: tables["TABLE_DEVELOPERS"], AccountsTable: tables["TABLE_ACCOUNTS"],
+			Records: records.Writer, Clock: now},
 
-		Sessions: accountdb.NewSessions(db, tables["TABLE_ACCOUNTS"], now),
+		Sessions: accountdb.NewSessions(db, tables["TABLE_ACCOUNTS"], records.Writer, now),
+		Records:  records,
 		Guesses:  &guess.Limiter{Store: &guessdb.Store{DB: db, Table: tables["TABLE_DEVELOPERS"]}, Clock: now},
 		Sealer:   seal.NewKeyring(&sealdb.Store{DB: db, Table: tables["TABLE_DATA_KEYS"]}, wrapper, now),
 		Queue:    nowhere{}, Clock: now}
@@ -109,7 +116,8 @@ func (o *office) signUp(t *testing.T, email account.Email, name string) (id.Acco
 	link := o.link(t, account.Link{Action: account.ActionConfirm, Email: email})
 	developer := account.Developer{ID: id.Source{}.Developer(), Email: email, Password: "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA", Version: 1}
 	made := account.Account{ID: id.Source{}.Account(), Name: name, CreatedAt: time.Now()}
-	storetest.OK(t, "activate", o.accounts.Logins.Activate(t.Context(), link.Hash, developer, made))
+	storetest.OK(t, "activate", o.accounts.Logins.Activate(t.Context(), link.Hash, developer, made,
+		record.New(record.OfAccount(made.ID), made.CreatedAt, record.Origin{}, record.AccountCreated, string(made.ID), nil, nil)))
 	return made.ID, developer.ID
 }
 
@@ -130,7 +138,7 @@ func (o *office) invite(t *testing.T, to id.Account, by id.Developer, email acco
 
 // withKey makes an app with a key of the developer's.
 func (o *office) withKey(t *testing.T, of id.Account, by id.Developer, name string) (app.App, apikey.Key, apikey.Maker) {
-	made, err := o.apps.Create(t.Context(), of, app.Settings{Name: name}, "")
+	made, err := o.apps.Create(t.Context(), of, app.Settings{Name: name}, "", record.Origin{})
 	storetest.OK(t, "create an app", err)
 	maker := apikey.Maker{App: made.ID, By: string(by), Scopes: authz.RoleScopes(authz.Owner)}
 	key, _, err := o.keys.Create(t.Context(), maker, apikey.Request{Name: "of " + name, Scopes: []string{"messages:send"}})
@@ -146,16 +154,16 @@ func (o *office) rotated(t *testing.T, of id.Account, by id.Developer) {
 
 func (o *office) deleted(t *testing.T, of id.Account, by id.Developer) {
 	made, _, _ := o.withKey(t, of, by, "deleted")
-	_, err := o.apps.Delete(t.Context(), of, made.ID.String())
+	_, err := o.apps.Delete(t.Context(), of, made.ID.String(), record.Origin{})
 	storetest.OK(t, "delete", err)
 }
 
 // erased makes the tombstone of an app.
 func (o *office) erased(t *testing.T, of id.Account) {
-	made, err := o.apps.Create(t.Context(), of, app.Settings{Name: "erased"}, "")
+	made, err := o.apps.Create(t.Context(), of, app.Settings{Name: "erased"}, "", record.Origin{})
 	storetest.OK(t, "create an app", err)
 	now := time.Now()
-	_, err = o.store.Delete(t.Context(), made, now.Add(-time.Hour), now)
+	_, err = o.store.Delete(t.Context(), made, now.Add(-time.Hour), now, apptest.Record(made, record.AppDeleted))
 	storetest.OK(t, "delete", err)
 	_, err = o.store.BeginErasing(t.Context(), made.ID, now)
 	storetest.OK(t, "begin to erase", err)

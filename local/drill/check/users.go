@@ -18,6 +18,7 @@ type userRow struct {
 	Username string `dynamodbav:"username"`
 	Shard    string `dynamodbav:"shard"`
 	Name     string `dynamodbav:"name"`
+	compiled
 }
 
 // namePrefix begins the part of a key behind the app where it is a name's. User IDs begin with u_, so the two differ.

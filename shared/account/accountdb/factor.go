@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -54,39 +55,39 @@ func (s *Logins) Setup(ctx context.Context, developer id.Developer) (account.Set
 }
 
 // PutFactor implements account.Logins.
-func (s *Logins) PutFactor(ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor) error {
+func (s *Logins) PutFactor(
+	ctx context.Context, developer id.Developer, setup account.Setup, factor account.Factor, keep string, records ...record.Record,
+) error {
 	work := &table.Transaction{DB: s.DB, Doing: "turn a second factor on"}
 	work.Remove(table.Update{Table: s.DevelopersTable, Key: table.Key(string(developer), setupSort), If: "#secret = :secret AND " + live,
 		Names:  map[string]string{"#secret": "secret"},
 		Values: table.Item{":secret": &types.AttributeValueMemberB{Value: setup.Secret}, ":now": now(s.Clock)}}, account.ErrUsed)
 	work.Put(s.DevelopersTable, factorRow{ID: string(developer), Sort: factorSort, Secret: factor.Secret, Step: factor.Step,
 		Recovery: factor.Recovery, CreatedAt: table.Millis(factor.CreatedAt)}, absent, account.ErrChanged)
-	return work.Run(ctx)
+	return s.sessions().endAll(ctx, work, developer, keep, records)
 }
 
 // RemoveFactor implements account.Logins.
-func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer, version int64) error {
+func (s *Logins) RemoveFactor(ctx context.Context, developer id.Developer, version int64, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "turn a second factor off"}
 	work.Update(table.Update{Table: s.DevelopersTable, Key: developerKey(developer), Set: "SET #version = :next",
 		If: "#version = :version", Names: map[string]string{"#version": "version"},
 		Values: table.Item{":version": table.N(version), ":next": table.N(version + 1)}}, account.ErrChanged)
 	work.Remove(table.Update{Table: s.DevelopersTable, Key: factorKey(developer)}, nil)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // SetRecovery implements account.Logins.
-func (s *Logins) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte) error {
+func (s *Logins) SetRecovery(ctx context.Context, developer id.Developer, codes [][]byte, records ...record.Record) error {
+	work := &table.Transaction{DB: s.DB, Doing: "replace the recovery codes"}
 	change := table.Update{Table: s.DevelopersTable, Key: factorKey(developer), Set: "REMOVE #recovery", If: present,
 		Names: map[string]string{"#recovery": "recovery"}}
 	if len(codes) > 0 {
 		change.Set = "SET #recovery = :codes"
 		change.Values = table.Item{":codes": &types.AttributeValueMemberBS{Value: codes}}
 	}
-	err := change.Run(ctx, s.DB, nil)
-	if errors.Is(err, table.ErrCondition) {
-		return account.ErrNotFound
-	}
-	return err
+	work.Update(change, account.ErrNotFound)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // factor reads the second factor alone.
@@ -109,14 +110,14 @@ func (s *Logins) UseStep(ctx context.Context, developer id.Developer, step int64
 }
 
 // UseRecovery implements account.Logins. What is left is counted after it; codes used at the same time count as used.
-func (s *Logins) UseRecovery(ctx context.Context, developer id.Developer, code []byte) (int, error) {
+func (s *Logins) UseRecovery(ctx context.Context, developer id.Developer, code []byte, records ...record.Record) (int, error) {
 	work := &table.Transaction{DB: s.DB, Doing: "use a recovery code"}
 	work.Update(table.Update{Table: s.DevelopersTable, Key: factorKey(developer),
 		Set: "DELETE #recovery :codes", If: "contains(#recovery, :code)",
 		Names: map[string]string{"#recovery": "recovery"},
 		Values: table.Item{":code": &types.AttributeValueMemberB{Value: code},
 			":codes": &types.AttributeValueMemberBS{Value: [][]byte{code}}}}, account.ErrUsed)
-	if err := work.Run(ctx); err != nil {
+	if err := s.Records.Run(ctx, work, records...); err != nil {
 		return 0, err
 	}
 	after, err := s.factor(ctx, developer)

@@ -9,6 +9,7 @@ import (
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -30,10 +31,12 @@ func (r invitationRow) invitation() account.Invitation {
 }
 
 // PutInvitation implements account.Teams.
-func (s *Teams) PutInvitation(ctx context.Context, made account.Invitation) error {
-	return table.Put(ctx, s.DB, s.AccountsTable, invitationRow{Account: string(made.Account), Sort: invitationPrefix + made.ID,
+func (s *Teams) PutInvitation(ctx context.Context, made account.Invitation, records ...record.Record) error {
+	work := &table.Transaction{DB: s.DB, Doing: "invite"}
+	work.Put(s.AccountsTable, invitationRow{Account: string(made.Account), Sort: invitationPrefix + made.ID,
 		Email: string(made.Email), Role: string(made.Role), InvitedBy: string(made.InvitedBy),
-		CreatedAt: table.Millis(made.CreatedAt), ExpiresAt: table.Millis(made.ExpiresAt), Sweep: sweepAt(made.ExpiresAt)}, "", nil, nil)
+		CreatedAt: table.Millis(made.CreatedAt), ExpiresAt: table.Millis(made.ExpiresAt), Sweep: sweepAt(made.ExpiresAt)}, "", nil)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // Invitation implements account.Teams.
@@ -74,8 +77,8 @@ func (s *Teams) open(of id.Account, invitation string) table.Update {
 }
 
 // RemoveInvitation implements account.Teams.
-func (s *Teams) RemoveInvitation(ctx context.Context, of id.Account, invitation string) error {
+func (s *Teams) RemoveInvitation(ctx context.Context, of id.Account, invitation string, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "withdraw an invitation"}
 	work.Remove(s.open(of, invitation), account.ErrNotFound)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }

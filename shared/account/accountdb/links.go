@@ -8,6 +8,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -103,10 +104,10 @@ func (s *Logins) Link(ctx context.Context, hash [32]byte) (account.Link, error) 
 }
 
 // TakeLink implements account.Logins.
-func (s *Logins) TakeLink(ctx context.Context, hash [32]byte) error {
+func (s *Logins) TakeLink(ctx context.Context, hash [32]byte, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "use a link"}
 	takeLink(work, s.DevelopersTable, hash, s.Clock)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // takeLink uses a link up: account.ErrUsed.

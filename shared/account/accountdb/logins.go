@@ -11,6 +11,8 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -19,7 +21,9 @@ type Logins struct {
 	DB *dynamodb.Client
 	// DevelopersTable and AccountsTable are the tables' names.
 	DevelopersTable, AccountsTable string
-	Clock                          clock.Clock
+	// Records writes the records of changes.
+	Records *recorddb.Writer
+	Clock   clock.Clock
 }
 
 var _ account.Logins = (*Logins)(nil)
@@ -114,13 +118,15 @@ func (s *Logins) Developers(ctx context.Context, developers []id.Developer) ([]a
 }
 
 // Activate implements account.Logins.
-func (s *Logins) Activate(ctx context.Context, link [32]byte, developer account.Developer, made account.Account) error {
+func (s *Logins) Activate(
+	ctx context.Context, link [32]byte, developer account.Developer, made account.Account, records ...record.Record,
+) error {
 	work := &table.Transaction{DB: s.DB, Doing: "activate a sign-up"}
 	takeLink(work, s.DevelopersTable, link, s.Clock)
 	addDeveloper(work, s.DevelopersTable, developer)
 	work.Remove(table.Update{Table: s.DevelopersTable, Key: table.Key(pendingKey(developer.Email), onlySort)}, nil)
 	addAccount(work, s.AccountsTable, made, developer.ID, nil)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // addDeveloper makes a login: account.ErrTaken where the address is another's.
@@ -147,15 +153,19 @@ func (s *Logins) counting(developer id.Developer, version int64, attribute, valu
 
 // SetPassword implements account.Logins.
 func (s *Logins) SetPassword(
-	ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string,
+	ctx context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string, records ...record.Record,
 ) error {
 	work := &table.Transaction{DB: s.DB, Doing: "set a password"}
 	if link != nil {
 		takeLink(work, s.DevelopersTable, *link, s.Clock)
 	}
 	work.Update(s.counting(developer, version, "password", hash), account.ErrChanged)
-	sessions := NewSessions(s.DB, s.AccountsTable, s.Clock)
-	return sessions.endAll(ctx, work, developer, keep)
+	return s.sessions().endAll(ctx, work, developer, keep, records)
+}
+
+// sessions is the store of the same logins' sessions.
+func (s *Logins) sessions() *Sessions {
+	return NewSessions(s.DB, s.AccountsTable, s.Records, s.Clock)
 }
 
 // Rehash implements account.Logins. A second attempt finds the same version and writes the same.
@@ -168,7 +178,7 @@ func (s *Logins) Rehash(ctx context.Context, developer id.Developer, version int
 }
 
 // SetEmail implements account.Logins.
-func (s *Logins) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte) error {
+func (s *Logins) SetEmail(ctx context.Context, developer account.Developer, to account.Email, link [32]byte, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "set an address"}
 	takeLink(work, s.DevelopersTable, link, s.Clock)
 	if to != developer.Email { // a transaction cannot touch a row twice
@@ -177,5 +187,5 @@ func (s *Logins) SetEmail(ctx context.Context, developer account.Developer, to a
 			If: "developer = :developer", Values: table.Item{":developer": table.S(string(developer.ID))}}, account.ErrChanged)
 	}
 	work.Update(s.counting(developer.ID, developer.Version, "email", string(to)), account.ErrChanged)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }

@@ -8,25 +8,30 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
 	"github.com/tokenim/tokenim/shared/login/logindb"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
 // Sessions implements login.Store; what every function reads is logindb's. It needs no right on the table of
 // developers.
-type Sessions struct{ logindb.Store }
+type Sessions struct {
+	logindb.Store
+	// Records writes the records of changes.
+	Records *recorddb.Writer
+}
 
 var _ login.Store = (*Sessions)(nil)
 
 // NewSessions returns the store of sessions on the table.
-func NewSessions(db *dynamodb.Client, accountsTable string, clock clock.Clock) *Sessions {
-	return &Sessions{logindb.Store{DB: db, AccountsTable: accountsTable, Clock: clock}}
+func NewSessions(db *dynamodb.Client, accountsTable string, records *recorddb.Writer, clock clock.Clock) *Sessions {
+	return &Sessions{Store: logindb.Store{DB: db, AccountsTable: accountsTable, Clock: clock}, Records: records}
 }
 
 // Epoch implements login.Store.
@@ -37,11 +42,13 @@ func (s *Sessions) Epoch(ctx context.Context, developer id.Developer) (int64, er
 }
 
 // PutSession implements login.Store.
-func (s *Sessions) PutSession(ctx context.Context, session login.Session) error {
-	return table.Put(ctx, s.DB, s.AccountsTable, logindb.Row{Developer: string(session.Developer), Sort: logindb.SessionPrefix + session.ID,
+func (s *Sessions) PutSession(ctx context.Context, session login.Session, records ...record.Record) error {
+	work := &table.Transaction{DB: s.DB, Doing: "begin a session"}
+	work.Put(s.AccountsTable, logindb.Row{Developer: string(session.Developer), Sort: logindb.SessionPrefix + session.ID,
 		Account: string(session.Account), Hash: session.Hash[:], Epoch: session.Epoch, CreatedAt: table.Millis(session.CreatedAt),
 		SeenAt: table.Millis(session.SeenAt), ConfirmedAt: table.Millis(session.ConfirmedAt), ExpiresAt: table.Millis(session.ExpiresAt),
-		Source: session.Source, Agent: session.Agent, Sweep: sweepAt(session.ExpiresAt)}, "", nil, nil)
+		Source: session.Source, Agent: session.Agent, Sweep: sweepAt(session.ExpiresAt)}, "", nil)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // List implements login.Store. The row of the epoch, "sessions", comes with the same query as "session#…".
@@ -63,58 +70,72 @@ func (s *Sessions) List(ctx context.Context, developer id.Developer) ([]login.Se
 
 // Confirm implements login.Store.
 func (s *Sessions) Confirm(ctx context.Context, developer id.Developer, session string, at time.Time) error {
-	return s.set(ctx, developer, session, "confirmed_at", table.N(table.Millis(at)))
-}
-
-// Switch implements login.Store.
-func (s *Sessions) Switch(ctx context.Context, developer id.Developer, session string, to id.Account) error {
-	return s.set(ctx, developer, session, "account", table.S(string(to)))
-}
-
-func (s *Sessions) set(ctx context.Context, developer id.Developer, session, attribute string, value types.AttributeValue) error {
-	if err := s.lasting(ctx, developer, session); err != nil {
+	if _, err := s.lasting(ctx, developer, session); err != nil {
 		return err
 	}
-	err := table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), Set: "SET #attribute = :value", If: live,
-		Names:  map[string]string{"#attribute": attribute},
-		Values: table.Item{":value": value, ":now": now(s.Clock)}}.Run(ctx, s.DB, nil)
+	err := table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), Set: "SET confirmed_at = :at", If: live,
+		Values: table.Item{":at": table.N(table.Millis(at)), ":now": now(s.Clock)}}.Run(ctx, s.DB, nil)
 	if errors.Is(err, table.ErrCondition) {
 		return account.ErrNotFound
 	}
 	return err
 }
 
-// lasting returns account.ErrNotFound where the session has ended. If all are ended right after it, what is written to
-// this one does not bring it back.
-func (s *Sessions) lasting(ctx context.Context, developer id.Developer, session string) error {
+// Switch implements login.Store.
+func (s *Sessions) Switch(
+	ctx context.Context, developer id.Developer, session string, to id.Account, records ...record.Record,
+) error {
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return table.Classify("switch a session", err)
+		}
+		found, err := s.lasting(ctx, developer, session)
+		if err != nil || found.Account == to {
+			return err
+		}
+		work := &table.Transaction{DB: s.DB, Doing: "switch a session"}
+		work.Update(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), Set: "SET #account = :to",
+			If: "#account = :was AND " + live, Names: map[string]string{"#account": "account"},
+			Values: table.Item{":to": table.S(string(to)), ":was": table.S(string(found.Account)), ":now": now(s.Clock)}}, errOvertaken)
+		if err := s.Records.Run(ctx, work, records...); !errors.Is(err, errOvertaken) {
+			return err
+		}
+	}
+}
+
+// lasting returns the session, or account.ErrNotFound where it has ended. If all are ended right after it, what is written
+// to this one does not bring it back.
+func (s *Sessions) lasting(ctx context.Context, developer id.Developer, session string) (*login.Session, error) {
 	found, epoch, err := s.Session(ctx, developer, session)
 	if err == nil && (found == nil || found.Epoch != epoch) {
-		return account.ErrNotFound
+		return nil, account.ErrNotFound
 	}
-	return err
+	return found, err
 }
 
 // End implements login.Store.
-func (s *Sessions) End(ctx context.Context, developer id.Developer, session string) error {
-	if err := s.lasting(ctx, developer, session); err != nil {
+func (s *Sessions) End(ctx context.Context, developer id.Developer, session string, records ...record.Record) error {
+	if _, err := s.lasting(ctx, developer, session); err != nil {
 		return err
 	}
 	work := &table.Transaction{DB: s.DB, Doing: "end a session"}
 	work.Remove(table.Update{Table: s.AccountsTable, Key: logindb.SessionKey(developer, session), If: live,
 		Values: table.Item{":now": now(s.Clock)}}, account.ErrNotFound)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // EndAll implements login.Store.
-func (s *Sessions) EndAll(ctx context.Context, developer id.Developer, keep string) error {
-	return s.endAll(ctx, &table.Transaction{DB: s.DB, Doing: "end all sessions"}, developer, keep)
+func (s *Sessions) EndAll(ctx context.Context, developer id.Developer, keep string, records ...record.Record) error {
+	return s.endAll(ctx, &table.Transaction{DB: s.DB, Doing: "end all sessions"}, developer, keep, records)
 }
 
-// errOvertaken says that the epoch or the session to keep changed between reading and writing.
+// errOvertaken says that the epoch or the session changed between reading and writing.
 var errOvertaken = errors.New("sessions changed meanwhile")
 
-// endAll runs the transaction with the end of all sessions but the one to keep as its last steps.
-func (s *Sessions) endAll(ctx context.Context, work *table.Transaction, developer id.Developer, keep string) error {
+// endAll runs the transaction with the end of all sessions but the one to keep as its last steps, and the records.
+func (s *Sessions) endAll(
+	ctx context.Context, work *table.Transaction, developer id.Developer, keep string, records []record.Record,
+) error {
 	for attempt := 0; ; attempt++ {
 		if err := table.Pause(ctx, attempt); err != nil {
 			return table.Classify(work.Doing, err)
@@ -123,7 +144,7 @@ func (s *Sessions) endAll(ctx context.Context, work *table.Transaction, develope
 		if err := s.moveEpoch(ctx, whole, developer, keep); err != nil {
 			return err
 		}
-		if err := whole.Run(ctx); !errors.Is(err, errOvertaken) {
+		if err := s.Records.Run(ctx, whole, records...); !errors.Is(err, errOvertaken) {
 			return err
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login/logindb"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -22,7 +24,9 @@ type Teams struct {
 	DB *dynamodb.Client
 	// AccountsTable and DevelopersTable are the tables' names; only Join touches the second.
 	AccountsTable, DevelopersTable string
-	Clock                          clock.Clock
+	// Records writes the records of changes.
+	Records *recorddb.Writer
+	Clock   clock.Clock
 }
 
 var _ account.Teams = (*Teams)(nil)
@@ -68,13 +72,11 @@ func (s *Teams) Account(ctx context.Context, of id.Account) (account.Account, er
 }
 
 // Rename implements account.Teams.
-func (s *Teams) Rename(ctx context.Context, of id.Account, name string) error {
-	err := table.Update{Table: s.AccountsTable, Key: accountKey(of), Set: "SET #name = :name", If: present,
-		Names: map[string]string{"#name": "name"}, Values: table.Item{":name": table.S(name)}}.Run(ctx, s.DB, nil)
-	if errors.Is(err, table.ErrCondition) {
-		return account.ErrNotFound
-	}
-	return err
+func (s *Teams) Rename(ctx context.Context, of account.Account, name string, records ...record.Record) error {
+	work := &table.Transaction{DB: s.DB, Doing: "rename an account"}
+	work.Update(table.Update{Table: s.AccountsTable, Key: accountKey(of.ID), Set: "SET #name = :name", If: "#name = :was",
+		Names: map[string]string{"#name": "name"}, Values: table.Item{":name": table.S(name), ":was": table.S(of.Name)}}, account.ErrChanged)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // Accounts implements account.Teams.
@@ -124,10 +126,12 @@ func addMember(work *table.Transaction, tableName string, member account.Member)
 }
 
 // Create implements account.Teams.
-func (s *Teams) Create(ctx context.Context, made account.Account, owner id.Developer) (account.Account, error) {
+func (s *Teams) Create(
+	ctx context.Context, made account.Account, owner id.Developer, records ...record.Record,
+) (account.Account, error) {
 	work := &table.Transaction{DB: s.DB, Doing: "create an account"}
 	addAccount(work, s.AccountsTable, made, owner, account.ErrTaken)
-	err := work.Run(ctx)
+	err := s.Records.Run(ctx, work, records...)
 	if errors.Is(err, account.ErrTaken) {
 		standing, failed := s.Account(ctx, made.ID)
 		return standing, errors.Join(err, failed)
@@ -143,7 +147,9 @@ func addAccount(work *table.Transaction, tableName string, made account.Account,
 }
 
 // Join implements account.Teams.
-func (s *Teams) Join(ctx context.Context, link account.Link, member account.Member, made *account.Developer) error {
+func (s *Teams) Join(
+	ctx context.Context, link account.Link, member account.Member, made *account.Developer, records ...record.Record,
+) error {
 	work := &table.Transaction{DB: s.DB, Doing: "join an account"}
 	takeLink(work, s.DevelopersTable, link.Hash, s.Clock)
 	work.Remove(s.open(link.Account, link.Invitation), account.ErrUsed)
@@ -159,7 +165,7 @@ func (s *Teams) Join(ctx context.Context, link account.Link, member account.Memb
 		count.Names["#owners"] = "owners"
 	}
 	work.Update(count, account.ErrFull)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // standing names a member's row as long as the role is the one given.
@@ -169,7 +175,7 @@ func (s *Teams) standing(member account.Member) table.Update {
 }
 
 // SetRole implements account.Teams.
-func (s *Teams) SetRole(ctx context.Context, member account.Member, to authz.Role) error {
+func (s *Teams) SetRole(ctx context.Context, member account.Member, to authz.Role, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "set a role"}
 	change := s.standing(member)
 	change.Set, change.Values[":to"] = "SET #role = :to", table.S(string(to))
@@ -182,7 +188,7 @@ func (s *Teams) SetRole(ctx context.Context, member account.Member, to authz.Rol
 		work.Update(table.Update{Table: s.AccountsTable, Key: accountKey(member.Account), Set: "ADD #owners :one",
 			Names: map[string]string{"#owners": "owners"}, Values: table.Item{":one": table.N(1)}}, nil)
 	}
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }
 
 // loseOwner counts an owner less, where one is left after it.
@@ -192,7 +198,7 @@ func (s *Teams) loseOwner(of id.Account) table.Update {
 }
 
 // Leave implements account.Teams.
-func (s *Teams) Leave(ctx context.Context, member account.Member) error {
+func (s *Teams) Leave(ctx context.Context, member account.Member, records ...record.Record) error {
 	work := &table.Transaction{DB: s.DB, Doing: "leave an account"}
 	work.Remove(s.standing(member), account.ErrChanged)
 	work.Remove(table.Update{Table: s.AccountsTable, Key: table.Key(string(member.Developer), accountPrefix+string(member.Account))}, nil)
@@ -204,5 +210,5 @@ func (s *Teams) Leave(ctx context.Context, member account.Member) error {
 	}
 	count.Names["#members"] = "members"
 	work.Update(count, refusal)
-	return work.Run(ctx)
+	return s.Records.Run(ctx, work, records...)
 }

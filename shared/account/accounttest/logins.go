@@ -8,6 +8,7 @@ import (
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // PutPending implements account.Logins.
@@ -92,17 +93,20 @@ func (s *Store) linkWorks(hash [32]byte) bool {
 }
 
 // TakeLink implements account.Logins.
-func (s *Store) TakeLink(_ context.Context, hash [32]byte) error {
+func (s *Store) TakeLink(_ context.Context, hash [32]byte, records ...record.Record) error {
 	defer s.lock()()
 	if !s.linkWorks(hash) {
 		return account.ErrUsed
 	}
 	delete(s.links, hash)
+	s.Logs.Add(records...)
 	return nil
 }
 
 // Activate implements account.Logins.
-func (s *Store) Activate(_ context.Context, link [32]byte, developer account.Developer, made account.Account) error {
+func (s *Store) Activate(
+	_ context.Context, link [32]byte, developer account.Developer, made account.Account, records ...record.Record,
+) error {
 	defer s.lock()()
 	if !s.linkWorks(link) {
 		return account.ErrUsed
@@ -114,6 +118,7 @@ func (s *Store) Activate(_ context.Context, link [32]byte, developer account.Dev
 	delete(s.pending, developer.Email)
 	s.addDeveloper(developer)
 	s.addAccount(made, developer.ID)
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -131,7 +136,9 @@ func (s *Store) addDeveloper(developer account.Developer) {
 }
 
 // SetPassword implements account.Logins.
-func (s *Store) SetPassword(_ context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string) error {
+func (s *Store) SetPassword(
+	_ context.Context, developer id.Developer, version int64, hash string, link *[32]byte, keep string, records ...record.Record,
+) error {
 	defer s.lock()()
 	if link != nil && !s.linkWorks(*link) {
 		return account.ErrUsed
@@ -147,6 +154,7 @@ func (s *Store) SetPassword(_ context.Context, developer id.Developer, version i
 	found.Version++
 	s.developers[developer] = found
 	s.endAll(developer, keep)
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -163,7 +171,7 @@ func (s *Store) Rehash(_ context.Context, developer id.Developer, version int64,
 }
 
 // SetEmail implements account.Logins.
-func (s *Store) SetEmail(_ context.Context, developer account.Developer, to account.Email, link [32]byte) error {
+func (s *Store) SetEmail(_ context.Context, developer account.Developer, to account.Email, link [32]byte, records ...record.Record) error {
 	defer s.lock()()
 	if !s.linkWorks(link) {
 		return account.ErrUsed
@@ -181,6 +189,7 @@ func (s *Store) SetEmail(_ context.Context, developer account.Developer, to acco
 	found.Email = to
 	found.Version++
 	s.developers[found.ID] = found
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -204,7 +213,9 @@ func (s *Store) Setup(_ context.Context, developer id.Developer) (account.Setup,
 }
 
 // PutFactor implements account.Logins.
-func (s *Store) PutFactor(_ context.Context, developer id.Developer, setup account.Setup, factor account.Factor) error {
+func (s *Store) PutFactor(
+	_ context.Context, developer id.Developer, setup account.Setup, factor account.Factor, keep string, records ...record.Record,
+) error {
 	defer s.lock()()
 	found, ok := s.setups[developer]
 	if !ok || !s.live(found.ExpiresAt) || !bytes.Equal(found.Secret, setup.Secret) {
@@ -216,11 +227,13 @@ func (s *Store) PutFactor(_ context.Context, developer id.Developer, setup accou
 	delete(s.setups, developer)
 	factor.CreatedAt = millis(factor.CreatedAt)
 	s.factors[developer] = cloneFactor(factor)
+	s.endAll(developer, keep)
+	s.Logs.Add(records...)
 	return nil
 }
 
 // RemoveFactor implements account.Logins.
-func (s *Store) RemoveFactor(_ context.Context, developer id.Developer, version int64) error {
+func (s *Store) RemoveFactor(_ context.Context, developer id.Developer, version int64, records ...record.Record) error {
 	defer s.lock()()
 	now, ok := s.developers[developer]
 	if !ok || now.Version != version {
@@ -229,11 +242,12 @@ func (s *Store) RemoveFactor(_ context.Context, developer id.Developer, version 
 	now.Version++
 	s.developers[developer] = now
 	delete(s.factors, developer)
+	s.Logs.Add(records...)
 	return nil
 }
 
 // SetRecovery implements account.Logins.
-func (s *Store) SetRecovery(_ context.Context, developer id.Developer, codes [][]byte) error {
+func (s *Store) SetRecovery(_ context.Context, developer id.Developer, codes [][]byte, records ...record.Record) error {
 	defer s.lock()()
 	factor, ok := s.factors[developer]
 	if !ok {
@@ -241,6 +255,7 @@ func (s *Store) SetRecovery(_ context.Context, developer id.Developer, codes [][
 	}
 	factor.Recovery = codes
 	s.factors[developer] = cloneFactor(factor)
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -260,7 +275,7 @@ func (s *Store) UseStep(_ context.Context, developer id.Developer, step int64) e
 }
 
 // UseRecovery implements account.Logins.
-func (s *Store) UseRecovery(_ context.Context, developer id.Developer, code []byte) (int, error) {
+func (s *Store) UseRecovery(_ context.Context, developer id.Developer, code []byte, records ...record.Record) (int, error) {
 	defer s.lock()()
 	factor := cloneFactor(s.factors[developer])
 	at := slices.IndexFunc(factor.Recovery, func(unused []byte) bool { return bytes.Equal(unused, code) })
@@ -269,5 +284,6 @@ func (s *Store) UseRecovery(_ context.Context, developer id.Developer, code []by
 	}
 	factor.Recovery = slices.Delete(factor.Recovery, at, at+1)
 	s.factors[developer] = factor
+	s.Logs.Add(records...)
 	return len(factor.Recovery), nil
 }

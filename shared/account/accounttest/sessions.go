@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Session implements login.Store.
@@ -54,12 +55,13 @@ func (s *Store) Epoch(_ context.Context, developer id.Developer) (int64, error) 
 }
 
 // PutSession implements login.Store.
-func (s *Store) PutSession(_ context.Context, session login.Session) error {
+func (s *Store) PutSession(_ context.Context, session login.Session, records ...record.Record) error {
 	defer s.lock()()
 	for _, at := range []*time.Time{&session.CreatedAt, &session.SeenAt, &session.ConfirmedAt, &session.ExpiresAt} {
 		*at = millis(*at)
 	}
 	s.sessions[sessionPlace{session.Developer, session.ID}] = session
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -85,42 +87,55 @@ func (s *Store) lasts(session login.Session) bool {
 
 // Confirm implements login.Store.
 func (s *Store) Confirm(_ context.Context, developer id.Developer, session string, at time.Time) error {
-	return s.change(developer, session, func(found *login.Session) { found.ConfirmedAt = millis(at) })
+	defer s.lock()()
+	found, err := s.lasting(developer, session)
+	if err == nil {
+		found.ConfirmedAt = millis(at)
+		s.sessions[sessionPlace{developer, session}] = found
+	}
+	return err
 }
 
 // Switch implements login.Store.
-func (s *Store) Switch(_ context.Context, developer id.Developer, session string, to id.Account) error {
-	return s.change(developer, session, func(found *login.Session) { found.Account = to })
-}
-
-func (s *Store) change(developer id.Developer, session string, change func(*login.Session)) error {
+func (s *Store) Switch(
+	_ context.Context, developer id.Developer, session string, to id.Account, records ...record.Record,
+) error {
 	defer s.lock()()
-	place := sessionPlace{developer, session}
-	found, ok := s.sessions[place]
-	if !ok || !s.lasts(found) {
-		return account.ErrNotFound
+	found, err := s.lasting(developer, session)
+	if err != nil || found.Account == to {
+		return err
 	}
-	change(&found)
-	s.sessions[place] = found
+	found.Account = to
+	s.sessions[sessionPlace{developer, session}] = found
+	s.Logs.Add(records...)
 	return nil
 }
 
-// End implements login.Store.
-func (s *Store) End(_ context.Context, developer id.Developer, session string) error {
-	defer s.lock()()
-	place := sessionPlace{developer, session}
-	found, ok := s.sessions[place]
+// lasting returns the session, or account.ErrNotFound where it has ended.
+func (s *Store) lasting(developer id.Developer, session string) (login.Session, error) {
+	found, ok := s.sessions[sessionPlace{developer, session}]
 	if !ok || !s.lasts(found) {
-		return account.ErrNotFound
+		return login.Session{}, account.ErrNotFound
 	}
-	delete(s.sessions, place)
+	return found, nil
+}
+
+// End implements login.Store.
+func (s *Store) End(_ context.Context, developer id.Developer, session string, records ...record.Record) error {
+	defer s.lock()()
+	if _, err := s.lasting(developer, session); err != nil {
+		return err
+	}
+	delete(s.sessions, sessionPlace{developer, session})
+	s.Logs.Add(records...)
 	return nil
 }
 
 // EndAll implements login.Store.
-func (s *Store) EndAll(_ context.Context, developer id.Developer, keep string) error {
+func (s *Store) EndAll(_ context.Context, developer id.Developer, keep string, records ...record.Record) error {
 	defer s.lock()()
 	s.endAll(developer, keep)
+	s.Logs.Add(records...)
 	return nil
 }
 

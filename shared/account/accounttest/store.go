@@ -11,11 +11,15 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/record/recordtest"
 )
 
 // Store implements account.Logins, login.Store and account.Teams in memory. One mutex makes every method a
 // transaction. Like the tables it keeps times to the millisecond.
 type Store struct {
+	// Logs has the records of what was changed.
+	Logs *recordtest.Logs
+
 	clock clock.Clock
 
 	mutex       sync.Mutex
@@ -62,6 +66,7 @@ var (
 // NewStore returns an empty store, in which records expire by the clock.
 func NewStore(clock clock.Clock) *Store {
 	return &Store{
+		Logs:        recordtest.NewLogs(),
 		clock:       clock,
 		developers:  map[id.Developer]account.Developer{},
 		factors:     map[id.Developer]account.Factor{},

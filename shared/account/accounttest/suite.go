@@ -12,6 +12,7 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/login"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -26,6 +27,8 @@ type Suite struct {
 	Logins   account.Logins
 	Sessions login.Store
 	Teams    account.Teams
+	// Logs has the records of what the stores change.
+	Logs record.Store
 	// Clock is the one that the stores ask.
 	Clock *clocktest.Clock
 	// AddApp gives the account the app.
@@ -37,7 +40,7 @@ type Suite struct {
 // Run checks that stores keep the contracts of account.Logins, login.Store and account.Teams.
 func Run(t *testing.T, s Suite) {
 	for _, tests := range []map[string]func(*testing.T, Suite){loginTests, linkTests, factorTests, sessionTests, teamTests,
-		invitationTests} {
+		invitationTests, recordTests} {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) { test(t, s) })
 		}

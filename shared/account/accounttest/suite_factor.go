@@ -15,6 +15,7 @@ var factorTests = map[string]func(*testing.T, Suite){
 	"Setup is kept for a while":         runSetup,
 	"PutFactor turns it on once":        runPutFactor,
 	"PutFactor is atomic":               runPutFactorRace,
+	"PutFactor ends other sessions":     runPutFactorEnds,
 	"RemoveFactor turns it off":         runRemoveFactor,
 	"SetRecovery replaces the codes":    runSetRecovery,
 	"UseStep takes later ones only":     runUseStep,
@@ -46,7 +47,7 @@ func (s Suite) turnOn(t *testing.T, developer id.Developer) account.Factor {
 	setup := s.setup()
 	factor := account.Factor{Secret: setup.Secret, Step: 100, Recovery: newCodes(10), CreatedAt: s.Clock.Now()}
 	storetest.OK(t, "PutSetup", s.Logins.PutSetup(t.Context(), developer, setup))
-	storetest.OK(t, "PutFactor", s.Logins.PutFactor(t.Context(), developer, setup, factor))
+	storetest.OK(t, "PutFactor", s.Logins.PutFactor(t.Context(), developer, setup, factor, ""))
 	return factor
 }
 
@@ -72,26 +73,26 @@ func runSetup(t *testing.T, s Suite) {
 		storetest.OK(t, "Setup", err)
 		same(t, "Setup", got, want)
 	}
-	storetest.Refused(t, "PutFactor of a replaced setup", s.Logins.PutFactor(ctx, ann, first, account.Factor{}), account.ErrUsed)
+	storetest.Refused(t, "PutFactor of a replaced setup", s.Logins.PutFactor(ctx, ann, first, account.Factor{}, ""), account.ErrUsed)
 	s.Clock.Advance(time.Hour)
 	_, err = s.Logins.Setup(ctx, ann)
 	storetest.Refused(t, "Setup of a late one", err, account.ErrNotFound)
-	storetest.Refused(t, "PutFactor of a late setup", s.Logins.PutFactor(ctx, ann, second, account.Factor{}), account.ErrUsed)
+	storetest.Refused(t, "PutFactor of a late setup", s.Logins.PutFactor(ctx, ann, second, account.Factor{}, ""), account.ErrUsed)
 }
 
 func runPutFactor(t *testing.T, s Suite) {
 	ctx := t.Context()
 	ann, _ := s.developer(t)
-	storetest.Refused(t, "PutFactor without a setup", s.Logins.PutFactor(ctx, ann.ID, s.setup(), account.Factor{}), account.ErrUsed)
+	storetest.Refused(t, "PutFactor without a setup", s.Logins.PutFactor(ctx, ann.ID, s.setup(), account.Factor{}, ""), account.ErrUsed)
 	factor := s.turnOn(t, ann.ID)
 	s.wantFactor(t, ann.ID, factor)
 	s.wantDeveloper(t, ann)
 	_, err := s.Logins.Setup(ctx, ann.ID)
 	storetest.Refused(t, "Setup after it", err, account.ErrNotFound)
 	setup := s.setup()
-	storetest.Refused(t, "both at once", s.Logins.PutFactor(ctx, ann.ID, setup, account.Factor{}), account.ErrUsed)
+	storetest.Refused(t, "both at once", s.Logins.PutFactor(ctx, ann.ID, setup, account.Factor{}, ""), account.ErrUsed)
 	storetest.OK(t, "PutSetup", s.Logins.PutSetup(ctx, ann.ID, setup))
-	storetest.Refused(t, "PutFactor again", s.Logins.PutFactor(ctx, ann.ID, setup, account.Factor{}), account.ErrChanged)
+	storetest.Refused(t, "PutFactor again", s.Logins.PutFactor(ctx, ann.ID, setup, account.Factor{}, ""), account.ErrChanged)
 	s.wantFactor(t, ann.ID, factor)
 	_, err = s.Logins.Setup(ctx, ann.ID)
 	storetest.OK(t, "Setup after a refusal", err)
@@ -106,9 +107,23 @@ func runPutFactorRace(t *testing.T, s Suite) {
 		codes[i] = newCodes(3)
 	}
 	winner := storetest.OneWins(t, len(codes), account.ErrUsed, func(i int) error {
-		return s.Logins.PutFactor(t.Context(), ann.ID, setup, account.Factor{Secret: setup.Secret, Recovery: codes[i]})
+		return s.Logins.PutFactor(t.Context(), ann.ID, setup, account.Factor{Secret: setup.Secret, Recovery: codes[i]}, "")
 	})
 	s.wantFactor(t, ann.ID, account.Factor{Secret: setup.Secret, Recovery: codes[winner]})
+}
+
+func runPutFactorEnds(t *testing.T, s Suite) {
+	ann, _ := s.developer(t)
+	setup, kept, other := s.setup(), s.session(t, ann.ID), s.session(t, ann.ID)
+	err := s.Logins.PutFactor(t.Context(), ann.ID, setup, account.Factor{}, kept.ID)
+	storetest.Refused(t, "PutFactor without a setup", err, account.ErrUsed)
+	s.wantEpoch(t, ann.ID, 0)
+	storetest.OK(t, "PutSetup", s.Logins.PutSetup(t.Context(), ann.ID, setup))
+	factor := account.Factor{Secret: setup.Secret, CreatedAt: s.Clock.Now()}
+	storetest.OK(t, "PutFactor", s.Logins.PutFactor(t.Context(), ann.ID, setup, factor, kept.ID))
+	kept.Epoch = 1
+	s.wantSessions(t, ann.ID, kept)
+	s.wantSession(t, other, 1) // its epoch is not the developer's any more
 }
 
 func runRemoveFactor(t *testing.T, s Suite) {
@@ -223,7 +238,7 @@ func runNoCodes(t *testing.T, s Suite) {
 	setup := s.setup()
 	bare := account.Factor{Secret: setup.Secret, Step: 1, CreatedAt: s.Clock.Now()}
 	storetest.OK(t, "PutSetup", s.Logins.PutSetup(t.Context(), ann.ID, setup))
-	storetest.OK(t, "PutFactor", s.Logins.PutFactor(t.Context(), ann.ID, setup, bare))
+	storetest.OK(t, "PutFactor", s.Logins.PutFactor(t.Context(), ann.ID, setup, bare, ""))
 	s.wantFactor(t, ann.ID, bare)
 	_, err := s.Logins.UseRecovery(t.Context(), ann.ID, newCodes(1)[0])
 	storetest.Refused(t, "UseRecovery", err, account.ErrUsed)

@@ -36,7 +36,7 @@ func runNoAccount(t *testing.T, s Suite) {
 	of, developer := id.Source{}.Account(), id.Source{}.Developer()
 	_, err := s.Teams.Account(t.Context(), of)
 	storetest.Refused(t, "Account", err, account.ErrNotFound)
-	storetest.Refused(t, "Rename", s.Teams.Rename(t.Context(), of, "x"), account.ErrNotFound)
+	storetest.Refused(t, "Rename", s.Teams.Rename(t.Context(), account.Account{ID: of, Name: "y"}, "x"), account.ErrChanged)
 	_, err = s.Teams.Account(t.Context(), of)
 	storetest.Refused(t, "Account after that", err, account.ErrNotFound)
 	_, err = s.Teams.Member(t.Context(), of, developer)
@@ -77,8 +77,10 @@ func runCreate(t *testing.T, s Suite) {
 
 func runRename(t *testing.T, s Suite) {
 	_, of := s.developer(t)
-	of.Name = "Renamed 改名"
-	storetest.OK(t, "Rename", s.Teams.Rename(t.Context(), of.ID, of.Name))
+	const name = "Renamed 改名"
+	storetest.OK(t, "Rename", s.Teams.Rename(t.Context(), of, name))
+	storetest.Refused(t, "Rename of another name", s.Teams.Rename(t.Context(), of, "no"), account.ErrChanged)
+	of.Name = name
 	got, err := s.Teams.Account(t.Context(), of.ID)
 	storetest.OK(t, "Account", err)
 	same(t, "Account", got, of)
@@ -108,7 +110,7 @@ func runMembers(t *testing.T, s Suite) {
 	want := []account.Member{{Account: of.ID, Developer: owner.ID, Role: authz.Owner, Since: s.Clock.Now()}}
 	for i := range 7 {
 		s.Clock.Advance(time.Second)
-		want = append(want, s.member(t, of.ID, authz.Roles[i%3]))
+		want = append(want, s.member(t, of.ID, authz.AccountRoles[i%3]))
 	}
 	s.offer(t, of.ID, authz.Admin) // other rows of an account do not show
 	s.AddApp(of.ID, id.Source{}.App())
@@ -208,7 +210,7 @@ func runJoinMember(t *testing.T, s Suite) {
 	_, of := s.developer(t)
 	links := make([]account.Link, storetest.Racers)
 	for i := range links {
-		links[i] = s.offer(t, of.ID, authz.Roles[i%3])
+		links[i] = s.offer(t, of.ID, authz.AccountRoles[i%3])
 	}
 	winner := storetest.OneWins(t, len(links), account.ErrMember, func(i int) error {
 		return s.Teams.Join(t.Context(), links[i], account.Member{Account: of.ID, Developer: ann.ID, Role: links[i].Role}, nil)

@@ -8,6 +8,7 @@ import (
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 )
 
 // Account implements account.Teams.
@@ -21,14 +22,15 @@ func (s *Store) Account(_ context.Context, of id.Account) (account.Account, erro
 }
 
 // Rename implements account.Teams.
-func (s *Store) Rename(_ context.Context, of id.Account, name string) error {
+func (s *Store) Rename(_ context.Context, of account.Account, name string, records ...record.Record) error {
 	defer s.lock()()
-	found, ok := s.accounts[of]
-	if !ok {
-		return account.ErrNotFound
+	found, ok := s.accounts[of.ID]
+	if !ok || found.Name != of.Name {
+		return account.ErrChanged
 	}
 	found.Name = name
-	s.accounts[of] = found
+	s.accounts[of.ID] = found
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -77,17 +79,22 @@ func (s *Store) team(of id.Account, match func(account.Member) bool) (all []acco
 }
 
 // Create implements account.Teams.
-func (s *Store) Create(_ context.Context, made account.Account, owner id.Developer) (account.Account, error) {
+func (s *Store) Create(
+	_ context.Context, made account.Account, owner id.Developer, records ...record.Record,
+) (account.Account, error) {
 	defer s.lock()()
 	if standing, taken := s.accounts[made.ID]; taken {
 		return standing, account.ErrTaken
 	}
 	s.addAccount(made, owner)
+	s.Logs.Add(records...)
 	return made, nil
 }
 
 // Join implements account.Teams.
-func (s *Store) Join(_ context.Context, link account.Link, member account.Member, made *account.Developer) error {
+func (s *Store) Join(
+	_ context.Context, link account.Link, member account.Member, made *account.Developer, records ...record.Record,
+) error {
 	defer s.lock()()
 	offer := invitationPlace{link.Account, link.Invitation}
 	place := memberPlace{member.Account, member.Developer}
@@ -112,11 +119,12 @@ func (s *Store) Join(_ context.Context, link account.Link, member account.Member
 	}
 	member.Since = millis(member.Since)
 	s.members[place] = member
+	s.Logs.Add(records...)
 	return nil
 }
 
 // SetRole implements account.Teams.
-func (s *Store) SetRole(_ context.Context, member account.Member, to authz.Role) error {
+func (s *Store) SetRole(_ context.Context, member account.Member, to authz.Role, records ...record.Record) error {
 	defer s.lock()()
 	found, err := s.standing(member, to)
 	if err != nil {
@@ -124,16 +132,18 @@ func (s *Store) SetRole(_ context.Context, member account.Member, to authz.Role)
 	}
 	found.Role = to
 	s.members[memberPlace{member.Account, member.Developer}] = found
+	s.Logs.Add(records...)
 	return nil
 }
 
 // Leave implements account.Teams.
-func (s *Store) Leave(_ context.Context, member account.Member) error {
+func (s *Store) Leave(_ context.Context, member account.Member, records ...record.Record) error {
 	defer s.lock()()
 	if _, err := s.standing(member, ""); err != nil {
 		return err
 	}
 	delete(s.members, memberPlace{member.Account, member.Developer})
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -151,10 +161,11 @@ func (s *Store) standing(member account.Member, to authz.Role) (account.Member, 
 }
 
 // PutInvitation implements account.Teams.
-func (s *Store) PutInvitation(_ context.Context, invitation account.Invitation) error {
+func (s *Store) PutInvitation(_ context.Context, invitation account.Invitation, records ...record.Record) error {
 	defer s.lock()()
 	invitation.CreatedAt, invitation.ExpiresAt = millis(invitation.CreatedAt), millis(invitation.ExpiresAt)
 	s.invitations[invitationPlace{invitation.Account, invitation.ID}] = invitation
+	s.Logs.Add(records...)
 	return nil
 }
 
@@ -184,12 +195,13 @@ func (s *Store) Invitations(_ context.Context, of id.Account) ([]account.Invitat
 }
 
 // RemoveInvitation implements account.Teams.
-func (s *Store) RemoveInvitation(_ context.Context, of id.Account, invitation string) error {
+func (s *Store) RemoveInvitation(_ context.Context, of id.Account, invitation string, records ...record.Record) error {
 	defer s.lock()()
 	place := invitationPlace{of, invitation}
 	if !s.live(s.invitations[place].ExpiresAt) {
 		return account.ErrNotFound
 	}
 	delete(s.invitations, place)
+	s.Logs.Add(records...)
 	return nil
 }

@@ -11,15 +11,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/authz/authzdb"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
 // Store implements apikey.Store. Key: app / key ID. The app's own row stands beside its keys: app / "app"; it has an
-// attribute deleted_at once the app is deleted, and may be missing.
+// attribute deleted_at once the app is deleted, and may be missing. So does what the app has decided for all its subjects:
+// app / "policy".
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
+	// Records is needed by what takes records.
+	Records *recorddb.Writer
 }
 
 var _ apikey.Store = (*Store)(nil)
@@ -51,7 +57,7 @@ func (s *Store) Get(ctx context.Context, app id.App, key id.Key) (apikey.Key, er
 
 // List implements apikey.Store.
 func (s *Store) List(ctx context.Context, app id.App, after id.Key, limit int) ([]apikey.Key, error) {
-	// "key_" keeps the app's own row out; "key`" is the first text behind every key ID.
+	// "key_" keeps the app's other rows out; "key`" is the first text behind every key ID.
 	low := string(after) + "\x00"
 	if after == "" {
 		low = "key_"
@@ -76,41 +82,18 @@ func (s *Store) List(ctx context.Context, app id.App, after id.Key, limit int) (
 	return keys, nil
 }
 
-// Revoke implements apikey.Store.
-func (s *Store) Revoke(ctx context.Context, app id.App, key id.Key, at time.Time) (apikey.Key, error) {
-	var after row
-	err := s.change(ctx, table.Update{
-		Table: s.Table, Key: ItemKey(app, key),
-		Set: "SET revoked_at = if_not_exists(revoked_at, :at)", If: "attribute_exists(pk)",
-		Values: table.Item{":at": table.N(table.Millis(at))},
-	}, &after)
-	if err != nil {
-		return apikey.Key{}, err
-	}
-	return after.key()
-}
-
-// Suspend implements apikey.Store.
+// Suspend implements apikey.Store. Transactions on the key are waited for: whoever makes and rotates keys without a pause
+// must not be able to keep one of them from being suspended.
 func (s *Store) Suspend(ctx context.Context, app id.App, key id.Key, on bool) error {
 	update := table.Update{Table: s.Table, Key: ItemKey(app, key), Set: "REMOVE suspended", If: "attribute_exists(pk)"}
 	if on {
 		update.Set, update.Values = "SET suspended = :on", table.Item{":on": &types.AttributeValueMemberBOOL{Value: true}}
 	}
-	return s.change(ctx, update, nil)
-}
-
-// change runs an update of a key that exists. Transactions on the key are waited for: whoever makes and rotates keys
-// without a pause must not be able to keep one of them from being revoked.
-func (s *Store) change(ctx context.Context, update table.Update, after *row) error {
-	var out any
-	if after != nil {
-		out = after
-	}
 	for attempt := 0; ; attempt++ {
 		if err := table.Pause(ctx, attempt); err != nil {
-			return table.Classify("update a key", err)
+			return table.Classify("suspend a key", err)
 		}
-		err := update.Run(ctx, s.DB, out)
+		err := update.Run(ctx, s.DB, nil)
 		if errors.Is(err, table.ErrCondition) {
 			return apikey.ErrNotFound
 		}
@@ -135,4 +118,9 @@ func (s *Store) Used(ctx context.Context, app id.App, key id.Key, at, before tim
 		return nil
 	}
 	return err
+}
+
+// UsedFor implements apikey.Store.
+func (s *Store) UsedFor(ctx context.Context, app id.App, key id.Key, permission authz.Permission, day int64) error {
+	return authzdb.NoteUse(ctx, s.DB, s.Table, ItemKey(app, key), permission, day)
 }

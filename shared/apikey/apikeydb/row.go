@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/tokenim/tokenim/shared/apikey"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/authz/authzdb"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
 )
@@ -27,17 +29,28 @@ type row struct {
 	Sources     []string `dynamodbav:"allowed_cidrs,omitempty"`
 	UsedAt      int64    `dynamodbav:"used_at,omitempty"`
 	UsedFrom    string   `dynamodbav:"used_from,omitempty"`
+	authzdb.Rights
+	Policy authzdb.Policy `dynamodbav:"policy"`
 }
 
 // rowOf is the row of a new key.
 func rowOf(key apikey.Key) row {
-	made := row{App: key.App.String(), ID: string(key.ID), Name: key.Name, Scopes: key.Scopes, Hash: key.Hash[:],
+	made := row{App: key.App.String(), ID: string(key.ID), Name: key.Name, Scopes: append([]string{}, key.Scopes...), Hash: key.Hash[:],
 		CreatedAt: table.Millis(key.CreatedAt), CreatedBy: key.CreatedBy, Fingerprint: key.Fingerprint,
 		ExpiresAt: table.Millis(key.ExpiresAt), RotatedFrom: string(key.RotatedFrom)}
+	if len(key.Rights.Statements) > 0 {
+		made.Rights = authzdb.Rights{Statements: authzdb.Statements(key.Rights.Statements), Version: key.Rights.Version}
+	}
 	for _, source := range key.Sources {
 		made.Sources = append(made.Sources, source.String())
 	}
 	return made
+}
+
+// rightsOf returns the rights of a new key, as its row has them.
+func rightsOf(made apikey.Key) authz.Rights {
+	base, _ := authz.ParseSet(made.Scopes)
+	return rowOf(made).Rights.Decode(authz.Keys, base)
 }
 
 func (r row) key() (apikey.Key, error) {
@@ -45,7 +58,9 @@ func (r row) key() (apikey.Key, error) {
 		CreatedAt: table.Instant(r.CreatedAt), CreatedBy: r.CreatedBy, Fingerprint: r.Fingerprint,
 		ExpiresAt: table.Instant(r.ExpiresAt), RevokedAt: table.Instant(r.RevokedAt), Suspended: r.Suspended,
 		RotatedAt: table.Instant(r.RotatedAt), RotatedTo: id.Key(r.RotatedTo), RotatedFrom: id.Key(r.RotatedFrom),
-		UsedAt: table.Instant(r.UsedAt), UsedFrom: r.UsedFrom}
+		UsedAt: table.Instant(r.UsedAt), UsedFrom: r.UsedFrom, Policy: r.Policy.Decode()}
+	base, _ := authz.ParseSet(r.Scopes)
+	key.Rights = r.Rights.Decode(authz.Keys, base)
 	if len(r.Hash) != len(key.Hash) {
 		return apikey.Key{}, fmt.Errorf("key %s: hash of %d bytes", r.ID, len(r.Hash))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -26,7 +27,7 @@ type load struct {
 const loadWorkers = 4
 
 // start begins the load at the time; it goes on until the test ends it.
-func start(t *testing.T, store apikey.Store, key apikey.Key, now time.Time) (*load, context.CancelFunc) {
+func start(t *testing.T, store World, key apikey.Key, now time.Time) (*load, context.CancelFunc) {
 	l := &load{store: store, key: key, now: now}
 	ctx, stop := context.WithCancel(t.Context())
 	for range loadWorkers {
@@ -75,32 +76,32 @@ func (l *load) end(t *testing.T, ends func() error) {
 }
 
 // runLoad rotates a key with an overlap, in which both keys work, and revokes it then.
-func runLoad(t *testing.T, store apikey.Store) {
+func runLoad(t *testing.T, store World) {
 	old := create(t, store, NewKey(id.Source{}.App()))
 	replaced, made := rotation(old, time.Minute)
 	now := replaced.ExpiresAt.Add(-time.Millisecond) // the last of the overlap
 	onOld, stopOld := start(t, store, old, now)
 	defer stopOld()
 	onOld.some()
-	_, err := store.Rotate(t.Context(), replaced, made)
+	_, err := store.Rotate(t.Context(), replaced, made, apikey.Seen{}, told(replaced, made)...)
 	storetest.OK(t, "Rotate", err)
 	onNew, stopNew := start(t, store, made, now)
 	defer stopNew()
 	onOld.end(t, func() error {
-		_, err := store.Revoke(t.Context(), old.App, old.ID, now)
+		_, err := store.Revoke(t.Context(), old.App, old.ID, now, Record(old, record.KeyRevoked))
 		return err
 	})
 	onNew.some() // and nobody has refused it
 }
 
 // runLoadAtOnce rotates a key without an overlap: that is its end, by every clock.
-func runLoadAtOnce(t *testing.T, store apikey.Store) {
+func runLoadAtOnce(t *testing.T, store World) {
 	old := create(t, store, NewKey(id.Source{}.App()))
 	replaced, made := rotation(old, 0)
 	onOld, stop := start(t, store, old, made.CreatedAt.Add(-time.Second)) // a clock that is behind
 	defer stop()
 	onOld.end(t, func() error {
-		_, err := store.Rotate(t.Context(), replaced, made)
+		_, err := store.Rotate(t.Context(), replaced, made, apikey.Seen{}, told(replaced, made)...)
 		return err
 	})
 }

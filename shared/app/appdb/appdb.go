@@ -16,6 +16,8 @@ import (
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -34,6 +36,8 @@ type Store struct {
 	Table string
 	// Accounts is the table of the accounts; "" where only Create without an account and Get are called.
 	Accounts string
+	// Records is needed by what changes apps of accounts.
+	Records *recorddb.Writer
 }
 
 var _ app.Store = (*Store)(nil)
@@ -67,10 +71,10 @@ func pointerKey(account id.Account, text string) table.Item {
 }
 
 // Create implements app.Store.
-func (s *Store) Create(ctx context.Context, made app.App) (app.App, error) {
+func (s *Store) Create(ctx context.Context, made app.App, created record.Record) (app.App, error) {
 	var standing row
 	work := &table.Transaction{DB: s.DB, Doing: "create an app"}
-	work.Put(s.Table, row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: made.Origins,
+	work.Put(s.Table, row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: append([]string{}, made.Origins...),
 		CreatedAt: table.Millis(made.CreatedAt), Account: string(made.Account), Request: made.Request},
 		"attribute_not_exists(pk)", app.ErrExists)
 	work.Standing(&standing)
@@ -80,7 +84,7 @@ func (s *Store) Create(ctx context.Context, made app.App) (app.App, error) {
 		work.Update(count, app.ErrTooMany)
 		work.Put(s.Accounts, pointerKey(made.Account, made.ID.String()), "", nil)
 	}
-	err := work.Run(ctx)
+	err := s.run(ctx, work, created)
 	switch {
 	case errors.Is(err, app.ErrExists):
 		return standing.app(), err
@@ -89,6 +93,14 @@ func (s *Store) Create(ctx context.Context, made app.App) (app.App, error) {
 	}
 	made.CreatedAt = table.Instant(table.Millis(made.CreatedAt))
 	return made, nil
+}
+
+// run does the transaction with the record, which an app without an account does not have: there is no log for it.
+func (s *Store) run(ctx context.Context, work *table.Transaction, told record.Record) error {
+	if told.Log == "" {
+		return work.Run(ctx)
+	}
+	return s.Records.Run(ctx, work, told)
 }
 
 // count adds to the number of the account's apps.
@@ -198,31 +210,26 @@ func (s *Store) rows(ctx context.Context, listed []id.App) ([]app.App, error) {
 }
 
 // Change implements app.Store.
-func (s *Store) Change(ctx context.Context, appID id.App, change app.Change) (app.App, error) {
-	sets, update := []string{}, table.Update{Table: s.Table, Key: itemKey(appID),
-		If: "attribute_exists(pk) AND attribute_not_exists(deleted_at)", Names: map[string]string{}, Values: table.Item{}}
-	if change.Name != nil {
-		sets = append(sets, "#name = :name")
-		update.Names["#name"], update.Values[":name"] = "name", table.S(*change.Name)
-	}
-	if change.Origins != nil {
-		sets = append(sets, "origins = :origins")
-		update.Values[":origins"] = texts(change.Origins)
-	}
-	if len(sets) > 0 {
-		update.Set = "SET " + strings.Join(sets, ", ")
-	} else {
-		update.Set = "REMOVE deleted_at" // which is not there: nothing to change, but the condition to keep
-	}
-	var after row
-	err := update.Run(ctx, s.DB, &after)
+func (s *Store) Change(ctx context.Context, was app.App, settings app.Settings, changed record.Record) (app.App, error) {
+	var standing row
+	work := &table.Transaction{DB: s.DB, Doing: "change an app"}
+	work.Update(table.Update{Table: s.Table, Key: itemKey(was.ID), Set: "SET #name = :name, origins = :origins",
+		If:    "attribute_not_exists(deleted_at) AND #name = :was AND origins = :were",
+		Names: map[string]string{"#name": "name"},
+		Values: table.Item{":name": table.S(settings.Name), ":origins": texts(settings.Origins),
+			":was": table.S(was.Name), ":were": texts(was.Origins)}}, app.ErrChanged)
+	work.Standing(&standing)
+	err := s.run(ctx, work, changed)
 	switch {
-	case errors.Is(err, table.ErrCondition) && after.App == "":
+	case errors.Is(err, app.ErrChanged) && standing.App == "":
 		return app.App{}, app.ErrNotFound
-	case errors.Is(err, table.ErrCondition):
+	case errors.Is(err, app.ErrChanged) && standing.DeletedAt != 0:
 		return app.App{}, app.ErrDeleted
+	case err != nil:
+		return app.App{}, err
 	}
-	return after.app(), err
+	was.Settings = settings
+	return was, nil
 }
 
 func texts(list []string) types.AttributeValue {

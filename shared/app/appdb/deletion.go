@@ -11,11 +11,12 @@ import (
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
 // Delete implements app.Store.
-func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Time) (app.App, error) {
+func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Time, told record.Record) (app.App, error) {
 	var standing row
 	when := table.N(table.Millis(at))
 	work := &table.Transaction{DB: s.DB, Doing: "delete an app"}
@@ -24,7 +25,7 @@ func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Ti
 		Values: table.Item{":at": when, ":erase": table.N(table.Millis(eraseAt))}}, app.ErrNotFound)
 	work.Standing(&standing)
 	work.Update(s.mark(deleted, "SET deleted_at = :at", table.Item{":at": when}), app.ErrNotFound)
-	err := work.Run(ctx)
+	err := s.run(ctx, work, told)
 	switch found := standing.app(); {
 	case errors.Is(err, app.ErrNotFound) && found.Deleted():
 		return found, nil
@@ -36,14 +37,14 @@ func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Ti
 }
 
 // Restore implements app.Store.
-func (s *Store) Restore(ctx context.Context, restored app.App) (app.App, error) {
+func (s *Store) Restore(ctx context.Context, restored app.App, told record.Record) (app.App, error) {
 	var standing row
 	work := &table.Transaction{DB: s.DB, Doing: "restore an app"}
 	work.Update(table.Update{Table: s.Table, Key: itemKey(restored.ID), Set: "REMOVE deleted_at, erase_at",
 		If: "attribute_exists(deleted_at) AND attribute_not_exists(erasing)"}, app.ErrNotFound)
 	work.Standing(&standing)
 	work.Update(s.mark(restored, "REMOVE deleted_at", nil), app.ErrNotFound)
-	err := work.Run(ctx)
+	err := s.run(ctx, work, told)
 	switch found := standing.app(); {
 	case errors.Is(err, app.ErrNotFound) && found.ID == restored.ID && !found.Deleted():
 		return app.App{}, app.ErrNotDeleted
@@ -73,7 +74,7 @@ func (s *Store) BeginErasing(ctx context.Context, appID id.App, now time.Time) (
 		Values: table.Item{":now": table.N(table.Millis(now))}}, app.ErrNotDue)
 	work.Update(s.count(found.Account, -1), nil)
 	work.Remove(table.Update{Table: s.Accounts, Key: pointerKey(found.Account, appID.String())}, nil)
-	err = work.Run(ctx)
+	err = s.run(ctx, work, app.RecordErased(found, now))
 	if errors.Is(err, app.ErrNotDue) {
 		return s.erasing(ctx, appID) // another run may have begun since
 	}

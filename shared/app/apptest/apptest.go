@@ -11,17 +11,22 @@ import (
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recordtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
 // Store implements app.Store in memory. Like the table it keeps times to the millisecond.
 type Store struct {
+	// Logs has the records.
+	Logs *recordtest.Logs
+
 	mutex sync.Mutex
-	apps  map[id.App]record
+	apps  map[id.App]entry
 }
 
-// record is an app and what its account knows of it.
-type record struct {
+// entry is an app and what its account knows of it.
+type entry struct {
 	app     app.App
 	erasing bool
 	erased  map[string]int
@@ -30,10 +35,17 @@ type record struct {
 var _ app.Store = (*Store)(nil)
 
 // NewStore returns an empty store.
-func NewStore() *Store { return &Store{apps: map[id.App]record{}} }
+func NewStore() *Store { return &Store{Logs: recordtest.NewLogs(), apps: map[id.App]entry{}} }
+
+// tell adds the record, which an app without an account does not have.
+func (s *Store) tell(told record.Record) {
+	if told.Log != "" {
+		s.Logs.Add(told)
+	}
+}
 
 // Create implements app.Store.
-func (s *Store) Create(_ context.Context, made app.App) (app.App, error) {
+func (s *Store) Create(_ context.Context, made app.App, created record.Record) (app.App, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if standing, exists := s.apps[made.ID]; exists {
@@ -43,7 +55,8 @@ func (s *Store) Create(_ context.Context, made app.App) (app.App, error) {
 		return app.App{}, app.ErrTooMany
 	}
 	made.CreatedAt = millis(made.CreatedAt)
-	s.apps[made.ID] = record{app: made, erased: map[string]int{}}
+	s.apps[made.ID] = entry{app: made, erased: map[string]int{}}
+	s.tell(created)
 	return made, nil
 }
 
@@ -68,7 +81,7 @@ func (s *Store) Get(_ context.Context, appID id.App) (app.App, bool, error) {
 
 // Current implements app.Store.
 func (s *Store) Current(_ context.Context, appID id.App) (app.App, error) {
-	return s.do(appID, func(*record) error { return nil })
+	return s.do(appID, func(*entry) error { return nil })
 }
 
 // Find implements app.Store.
@@ -95,7 +108,7 @@ func (s *Store) List(_ context.Context, account id.Account, after string, limit 
 }
 
 // do changes the app's record, unless change refuses.
-func (s *Store) do(appID id.App, change func(*record) error) (app.App, error) {
+func (s *Store) do(appID id.App, change func(*entry) error) (app.App, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	found, ok := s.apps[appID]
@@ -110,62 +123,66 @@ func (s *Store) do(appID id.App, change func(*record) error) (app.App, error) {
 }
 
 // Change implements app.Store.
-func (s *Store) Change(_ context.Context, appID id.App, change app.Change) (app.App, error) {
-	return s.do(appID, func(r *record) error {
-		if r.app.Deleted() {
+func (s *Store) Change(_ context.Context, was app.App, settings app.Settings, changed record.Record) (app.App, error) {
+	return s.do(was.ID, func(e *entry) error {
+		switch {
+		case e.app.Deleted():
 			return app.ErrDeleted
+		case e.app.Name != was.Name || !slices.Equal(e.app.Origins, was.Origins):
+			return app.ErrChanged
 		}
-		if change.Name != nil {
-			r.app.Name = *change.Name
-		}
-		if change.Origins != nil {
-			r.app.Origins = slices.Clone(change.Origins)
-		}
+		e.app.Settings = app.Settings{Name: settings.Name, Origins: slices.Clone(settings.Origins)}
+		s.tell(changed)
 		return nil
 	})
 }
 
 // Delete implements app.Store.
-func (s *Store) Delete(_ context.Context, deleted app.App, at, eraseAt time.Time) (app.App, error) {
-	return s.do(deleted.ID, func(r *record) error {
-		if !r.app.Deleted() {
-			r.app.DeletedAt, r.app.EraseAt = millis(at), millis(eraseAt)
+func (s *Store) Delete(_ context.Context, deleted app.App, at, eraseAt time.Time, told record.Record) (app.App, error) {
+	return s.do(deleted.ID, func(e *entry) error {
+		if !e.app.Deleted() {
+			e.app.DeletedAt, e.app.EraseAt = millis(at), millis(eraseAt)
+			s.tell(told)
 		}
 		return nil
 	})
 }
 
 // Restore implements app.Store.
-func (s *Store) Restore(_ context.Context, restored app.App) (app.App, error) {
-	return s.do(restored.ID, func(r *record) error {
+func (s *Store) Restore(_ context.Context, restored app.App, told record.Record) (app.App, error) {
+	return s.do(restored.ID, func(e *entry) error {
 		switch {
-		case r.erasing:
+		case e.erasing:
 			return app.ErrNotFound
-		case !r.app.Deleted():
+		case !e.app.Deleted():
 			return app.ErrNotDeleted
 		}
-		r.app.DeletedAt, r.app.EraseAt = time.Time{}, time.Time{}
+		e.app.DeletedAt, e.app.EraseAt = time.Time{}, time.Time{}
+		s.tell(told)
 		return nil
 	})
 }
 
 // BeginErasing implements app.Store.
 func (s *Store) BeginErasing(_ context.Context, appID id.App, now time.Time) (app.App, error) {
-	return s.do(appID, func(r *record) error {
-		if !r.erasing && (!r.app.Deleted() || r.app.EraseAt.After(now)) {
+	return s.do(appID, func(e *entry) error {
+		if !e.erasing && (!e.app.Deleted() || e.app.EraseAt.After(now)) {
 			return app.ErrNotDue
 		}
-		r.erasing = true
+		if !e.erasing {
+			s.tell(app.RecordErased(e.app, now))
+		}
+		e.erasing = true
 		return nil
 	})
 }
 
 // CountErased implements app.Store.
 func (s *Store) CountErased(_ context.Context, appID id.App, rows map[string]int) error {
-	_, err := s.do(appID, func(r *record) error {
-		r.erased = maps.Clone(r.erased)
+	_, err := s.do(appID, func(e *entry) error {
+		e.erased = maps.Clone(e.erased)
 		for table, n := range rows {
-			r.erased[table] += n
+			e.erased[table] += n
 		}
 		return nil
 	})
@@ -174,9 +191,9 @@ func (s *Store) CountErased(_ context.Context, appID id.App, rows map[string]int
 
 // FinishErasing implements app.Store.
 func (s *Store) FinishErasing(_ context.Context, appID id.App, at time.Time) error {
-	_, err := s.do(appID, func(r *record) error {
-		if r.erasing && r.app.ErasedAt.IsZero() {
-			r.app.ErasedAt, r.app.Settings, r.app.Request = millis(at), app.Settings{}, ""
+	_, err := s.do(appID, func(e *entry) error {
+		if e.erasing && e.app.ErasedAt.IsZero() {
+			e.app.ErasedAt, e.app.Settings, e.app.Request = millis(at), app.Settings{}, ""
 		}
 		return nil
 	})
@@ -215,17 +232,17 @@ func (f *fused) Find(ctx context.Context, account id.Account, text string) (app.
 	return f.Store.Find(ctx, account, text)
 }
 
-func (f *fused) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Time) (after app.App, err error) {
+func (f *fused) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Time, told record.Record) (after app.App, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.Store.Delete(ctx, deleted, at, eraseAt)
+		after, err = f.Store.Delete(ctx, deleted, at, eraseAt, told)
 		return err
 	})
 	return after, err
 }
 
-func (f *fused) Restore(ctx context.Context, restored app.App) (after app.App, err error) {
+func (f *fused) Restore(ctx context.Context, restored app.App, told record.Record) (after app.App, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.Store.Restore(ctx, restored)
+		after, err = f.Store.Restore(ctx, restored, told)
 		return err
 	})
 	return after, err

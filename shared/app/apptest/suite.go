@@ -10,18 +10,20 @@ import (
 
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
 // Run checks that a store keeps the contract of app.Store. It reads at once what it wrote, which a memory store and the
 // local engine allow.
-func Run(t *testing.T, store app.Store) {
+func Run(t *testing.T, store World) {
 	t.Run("Create keeps every field, once", func(t *testing.T) { runCreate(t, store) })
 	t.Run("an app without an account", func(t *testing.T) { runAlone(t, store) })
 	t.Run("an account has a hundred apps at most", func(t *testing.T) { runMost(t, store) })
 	t.Run("List pages by ID", func(t *testing.T) { runList(t, store) })
 	t.Run("Find knows the account's own apps only", func(t *testing.T) { runFind(t, store) })
 	t.Run("Change", func(t *testing.T) { runChange(t, store) })
+	t.Run("Change is atomic", func(t *testing.T) { runChangeRace(t, store) })
 	t.Run("Delete counts once", func(t *testing.T) { runDelete(t, store) })
 	t.Run("Restore", func(t *testing.T) { runRestore(t, store) })
 	t.Run("erasing", func(t *testing.T) { runErase(t, store) })
@@ -34,10 +36,10 @@ func NewApp(account id.Account) app.App {
 		Settings: app.Settings{Name: "Chat 聊天", Origins: []string{"https://chat.example.com", "http://localhost:*"}}}
 }
 
-func create(t *testing.T, store app.Store, account id.Account) app.App {
+func create(t *testing.T, store World, account id.Account) app.App {
 	t.Helper()
 	made := NewApp(account)
-	got, err := store.Create(t.Context(), made)
+	got, err := store.Create(t.Context(), made, Record(made, record.AppCreated))
 	storetest.OK(t, "Create", err)
 	same(t, "Create", got, made)
 	return made
@@ -51,7 +53,7 @@ func same(t *testing.T, doing string, got, want app.App) {
 }
 
 // wantFound checks what each of the ways to an app finds.
-func wantFound(t *testing.T, store app.Store, want app.App) {
+func wantFound(t *testing.T, store World, want app.App) {
 	t.Helper()
 	got, ok, err := store.Get(t.Context(), want.ID)
 	if err != nil || !ok {
@@ -66,7 +68,7 @@ func wantFound(t *testing.T, store app.Store, want app.App) {
 	same(t, "Find", got, want)
 }
 
-func runCreate(t *testing.T, store app.Store) {
+func runCreate(t *testing.T, store World) {
 	account := id.Source{}.Account()
 	made := make([]app.App, storetest.Racers)
 	standing := make([]app.App, storetest.Racers)
@@ -76,19 +78,20 @@ func runCreate(t *testing.T, store app.Store) {
 	}
 	// The engine's transactions get in each other's way; each racer tries until it has an answer of its own.
 	winner := storetest.OneWins(t, len(made), app.ErrExists, func(i int) (err error) {
-		standing[i], err = store.Create(t.Context(), made[i])
+		standing[i], err = store.Create(t.Context(), made[i], Record(made[i], record.AppCreated))
 		return err
 	})
 	for i := range standing {
 		same(t, "the standing app", standing[i], made[winner])
 	}
 	wantFound(t, store, made[winner])
+	wantTold(t, store, made[winner], record.AppCreated)
 	if apps := list(t, store, account, 100); len(apps) != 1 {
 		t.Errorf("the account has %+v", apps)
 	}
 }
 
-func runAlone(t *testing.T, store app.Store) {
+func runAlone(t *testing.T, store World) {
 	made := create(t, store, "")
 	got, ok, err := store.Get(t.Context(), made.ID)
 	if err != nil || !ok {
@@ -101,7 +104,7 @@ func runAlone(t *testing.T, store app.Store) {
 	storetest.Refused(t, "BeginErasing", err, app.ErrNotDue)
 }
 
-func runMost(t *testing.T, store app.Store) {
+func runMost(t *testing.T, store World) {
 	account := id.Source{}.Account()
 	for range app.MaxApps - 1 {
 		create(t, store, account)
@@ -112,16 +115,18 @@ func runMost(t *testing.T, store app.Store) {
 		if i == 0 {
 			racer = last
 		}
-		_, err := store.Create(t.Context(), racer)
+		_, err := store.Create(t.Context(), racer, Record(racer, record.AppCreated))
 		return err
 	})
 	made := slices.DeleteFunc(errs, func(err error) bool { return err != nil })
 	if apps := list(t, store, account, 100); len(made) != 1 || len(apps) != app.MaxApps {
 		t.Fatalf("%d of 4 made the last app; there are %d", len(made), len(apps))
 	}
-	_, err := store.Create(t.Context(), NewApp(account))
+	more := NewApp(account)
+	_, err := store.Create(t.Context(), more, Record(more, record.AppCreated))
 	storetest.Refused(t, "one app more", err, app.ErrTooMany)
-	standing, err := store.Create(t.Context(), list(t, store, account, 100)[0])
+	first := list(t, store, account, 100)[0]
+	standing, err := store.Create(t.Context(), first, Record(first, record.AppCreated))
 	storetest.Refused(t, "Create of one that is there", err, app.ErrExists)
 	if standing.ID.IsZero() {
 		t.Error("ErrExists without the standing app")
@@ -130,7 +135,7 @@ func runMost(t *testing.T, store app.Store) {
 }
 
 // list returns the account's apps, read in pages.
-func list(t *testing.T, store app.Store, account id.Account, limit int) (all []app.App) {
+func list(t *testing.T, store World, account id.Account, limit int) (all []app.App) {
 	t.Helper()
 	for after := ""; ; {
 		page, next, err := store.List(t.Context(), account, after, limit)
@@ -146,7 +151,7 @@ func list(t *testing.T, store app.Store, account id.Account, limit int) (all []a
 	}
 }
 
-func runList(t *testing.T, store app.Store) {
+func runList(t *testing.T, store World) {
 	mine, theirs := id.Source{}.Account(), id.Source{}.Account()
 	create(t, store, theirs)
 	if apps := list(t, store, mine, 10); len(apps) != 0 {
@@ -164,7 +169,7 @@ func runList(t *testing.T, store app.Store) {
 	}
 }
 
-func runFind(t *testing.T, store app.Store) {
+func runFind(t *testing.T, store World) {
 	account, other := id.Source{}.Account(), id.Source{}.Account()
 	made, theirs := create(t, store, account), create(t, store, other)
 	wantFound(t, store, made)
@@ -182,52 +187,64 @@ func runFind(t *testing.T, store app.Store) {
 	}
 }
 
-func runChange(t *testing.T, store app.Store) {
+func runChange(t *testing.T, store World) {
 	want := create(t, store, id.Source{}.Account())
-	name := "another name"
-	for _, change := range []app.Change{{}, {Name: &name}, {Origins: []string{"https://other.example.com"}}, {Origins: []string{}}} {
-		if change.Name != nil {
-			want.Name = name
-		}
-		if change.Origins != nil {
-			want.Origins = change.Origins
-		}
-		got, err := store.Change(t.Context(), want.ID, change)
+	told := []record.Action{record.AppCreated}
+	for _, settings := range []app.Settings{{Name: "another name", Origins: want.Origins}, {Name: "another name", Origins: []string{}},
+		{Name: "聊天", Origins: []string{"https://other.example.com"}}} {
+		was := want
+		want.Settings = settings
+		got, err := store.Change(t.Context(), was, settings, Record(was, record.AppChanged))
 		storetest.OK(t, "Change", err)
 		same(t, "Change", got, want)
 		wantFound(t, store, want)
+		_, err = store.Change(t.Context(), was, app.Settings{Name: "late"}, Record(was, record.AppChanged))
+		storetest.Refused(t, "Change of what was changed meanwhile", err, app.ErrChanged)
+		wantFound(t, store, want)
+		told = append(told, record.AppChanged)
 	}
-	unknown := id.Source{}.App()
-	_, err := store.Change(t.Context(), unknown, app.Change{Name: &name})
+	wantTold(t, store, want, told...)
+	unknown := NewApp(want.Account)
+	_, err := store.Change(t.Context(), unknown, want.Settings, Record(unknown, record.AppChanged))
 	storetest.Refused(t, "Change of an unknown app", err, app.ErrNotFound)
-	_, ok, err := store.Get(t.Context(), unknown)
+	_, ok, err := store.Get(t.Context(), unknown.ID)
 	if ok || err != nil {
 		t.Errorf("Get after that: %v, %v", ok, err)
 	}
 	deleted := remove(t, store, want)
-	for _, change := range []app.Change{{}, {Name: &name}} {
-		_, err = store.Change(t.Context(), want.ID, change)
-		storetest.Refused(t, "Change of a deleted app", err, app.ErrDeleted)
-	}
+	_, err = store.Change(t.Context(), want, app.Settings{Name: "late"}, Record(want, record.AppChanged))
+	storetest.Refused(t, "Change of a deleted app", err, app.ErrDeleted)
 	wantFound(t, store, deleted)
+	wantTold(t, store, unknown)
+	wantTold(t, store, want, append(told, record.AppDeleted)...)
+}
+
+// runChangeRace lets many change an app at once: each change is in place of what it says it was.
+func runChangeRace(t *testing.T, store World) {
+	made := create(t, store, id.Source{}.Account())
+	storetest.OneWins(t, storetest.Racers, app.ErrChanged, func(i int) error {
+		_, err := store.Change(t.Context(), made, app.Settings{Name: fmt.Sprint("name ", i)}, Record(made, record.AppChanged))
+		return err
+	})
+	wantTold(t, store, made, record.AppCreated, record.AppChanged)
 }
 
 // remove deletes the app at noon, to be erased an hour later.
-func remove(t *testing.T, store app.Store, deleted app.App) app.App {
+func remove(t *testing.T, store World, deleted app.App) app.App {
 	t.Helper()
-	got, err := store.Delete(t.Context(), deleted, storetest.Noon(), storetest.Noon().Add(time.Hour))
+	got, err := store.Delete(t.Context(), deleted, storetest.Noon(), storetest.Noon().Add(time.Hour), Record(deleted, record.AppDeleted))
 	storetest.OK(t, "Delete", err)
 	deleted.DeletedAt, deleted.EraseAt = storetest.Noon(), storetest.Noon().Add(time.Hour)
 	same(t, "Delete", got, deleted)
 	return deleted
 }
 
-func runDelete(t *testing.T, store app.Store) {
+func runDelete(t *testing.T, store World) {
 	made := create(t, store, id.Source{}.Account())
 	after := make([]app.App, storetest.Racers)
 	errs := storetest.AtOnce(len(after), func(i int) (err error) {
 		at := storetest.Noon().Add(time.Duration(i) * time.Second)
-		after[i], err = store.Delete(t.Context(), made, at, at.Add(time.Hour))
+		after[i], err = store.Delete(t.Context(), made, at, at.Add(time.Hour), Record(made, record.AppDeleted))
 		return err
 	})
 	for i := range after {
@@ -241,25 +258,29 @@ func runDelete(t *testing.T, store app.Store) {
 	if apps := list(t, store, made.Account, 10); len(apps) != 1 || !apps[0].Deleted() {
 		t.Errorf("List = %+v", apps)
 	}
-	_, err := store.Delete(t.Context(), NewApp(made.Account), storetest.Noon(), storetest.Noon())
+	unknown := NewApp(made.Account)
+	_, err := store.Delete(t.Context(), unknown, storetest.Noon(), storetest.Noon(), Record(unknown, record.AppDeleted))
 	storetest.Refused(t, "Delete of an unknown app", err, app.ErrNotFound)
+	wantTold(t, store, unknown)
+	wantTold(t, store, made, record.AppCreated, record.AppDeleted)
 }
 
-func runRestore(t *testing.T, store app.Store) {
+func runRestore(t *testing.T, store World) {
 	made := create(t, store, id.Source{}.Account())
-	_, err := store.Restore(t.Context(), made)
+	_, err := store.Restore(t.Context(), made, Record(made, record.AppRestored))
 	storetest.Refused(t, "Restore of one in use", err, app.ErrNotDeleted)
 	for range 2 {
-		got, err := store.Restore(t.Context(), remove(t, store, made))
+		got, err := store.Restore(t.Context(), remove(t, store, made), Record(made, record.AppRestored))
 		storetest.OK(t, "Restore", err)
 		same(t, "Restore", got, made)
 		wantFound(t, store, made)
 	}
-	_, err = store.Restore(t.Context(), NewApp(made.Account))
+	_, err = store.Restore(t.Context(), NewApp(made.Account), Record(made, record.AppRestored))
 	storetest.Refused(t, "Restore of an unknown app", err, app.ErrNotFound)
+	wantTold(t, store, made, record.AppCreated, record.AppDeleted, record.AppRestored, record.AppDeleted, record.AppRestored)
 }
 
-func runErase(t *testing.T, store app.Store) {
+func runErase(t *testing.T, store World) {
 	account := id.Source{}.Account()
 	made, other := create(t, store, account), create(t, store, account)
 	due := storetest.Noon().Add(time.Hour)
@@ -280,21 +301,23 @@ func runErase(t *testing.T, store app.Store) {
 	}
 	_, err = store.Find(t.Context(), account, made.ID.String())
 	storetest.Refused(t, "Find of one that is being erased", err, app.ErrNotFound)
-	_, err = store.Restore(t.Context(), deleted)
+	_, err = store.Restore(t.Context(), deleted, Record(made, record.AppRestored))
 	storetest.Refused(t, "Restore of one that is being erased", err, app.ErrNotFound)
 	if apps := list(t, store, account, 10); len(apps) != 1 || apps[0].ID != other.ID {
 		t.Errorf("List = %+v", apps)
 	}
 	runTombstone(t, store, deleted, due)
+	wantTold(t, store, made, record.AppCreated, record.AppDeleted, record.AppErased)
 	for range app.MaxApps - 1 { // the erased app left the count, once
 		create(t, store, account)
 	}
-	_, err = store.Create(t.Context(), NewApp(account))
+	more := NewApp(account)
+	_, err = store.Create(t.Context(), more, Record(more, record.AppCreated))
 	storetest.Refused(t, "one app more", err, app.ErrTooMany)
 }
 
 // runTombstone finishes the erasing twice and looks at what is left.
-func runTombstone(t *testing.T, store app.Store, deleted app.App, due time.Time) {
+func runTombstone(t *testing.T, store World, deleted app.App, due time.Time) {
 	storetest.OK(t, "CountErased of nothing", store.CountErased(t.Context(), deleted.ID, nil))
 	storetest.OK(t, "CountErased", store.CountErased(t.Context(), deleted.ID, map[string]int{"users": 2, "keys": 1}))
 	want := deleted
@@ -308,17 +331,17 @@ func runTombstone(t *testing.T, store app.Store, deleted app.App, due time.Time)
 		storetest.OK(t, "BeginErasing of one that is erased", err)
 		same(t, "BeginErasing", got, want)
 	}
-	standing, err := store.Create(t.Context(), deleted)
+	standing, err := store.Create(t.Context(), deleted, Record(deleted, record.AppCreated))
 	storetest.Refused(t, "Create in place of a tombstone", err, app.ErrExists)
 	same(t, "the standing tombstone", standing, want)
 }
 
-func runRestoreOrErase(t *testing.T, store app.Store) {
+func runRestoreOrErase(t *testing.T, store World) {
 	for range 8 {
 		deleted := remove(t, store, create(t, store, id.Source{}.Account()))
 		errs := storetest.AtOnce(2, func(i int) (err error) {
 			if i == 0 {
-				_, err = store.Restore(t.Context(), deleted)
+				_, err = store.Restore(t.Context(), deleted, Record(deleted, record.AppRestored))
 				return err
 			}
 			_, err = store.BeginErasing(t.Context(), deleted.ID, deleted.EraseAt)
@@ -328,5 +351,10 @@ func runRestoreOrErase(t *testing.T, store app.Store) {
 		if (errs[0] == nil) == (errs[1] == nil) || (errs[0] == nil) != (err == nil) {
 			t.Fatalf("Restore: %v, BeginErasing: %v, Find after that: %v", errs[0], errs[1], err)
 		}
+		last := record.AppErased
+		if err == nil {
+			last = record.AppRestored
+		}
+		wantTold(t, store, deleted, record.AppCreated, record.AppDeleted, last)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/authn"
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/authz/authzdb"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/user"
@@ -43,6 +45,34 @@ func (r *Records) Load(ctx context.Context, app id.App, key id.Key, userID id.Us
 	}
 	foundUser, err := first(items[r.Users], userdb.Decode)
 	return foundKey, foundUser, err
+}
+
+// policySort is where an app's book stands among its keys; package accessdb writes it.
+const policySort = "policy"
+
+// LoadUser implements authn.Records.
+func (r *Records) LoadUser(ctx context.Context, app id.App, userID id.User) (*user.User, authz.Policy, error) {
+	items, err := table.BatchGet(ctx, r.DB,
+		table.Read{Table: r.Users, Keys: []table.Item{userdb.ItemKey(app, userID)}, Strong: true},
+		table.Read{Table: r.Keys, Keys: []table.Item{table.Key(app.String(), policySort)}, Strong: true})
+	if err != nil {
+		return nil, authz.Policy{}, err
+	}
+	policy, err := first(items[r.Keys], func(item table.Item) (authz.Policy, error) {
+		var book struct {
+			Policy authzdb.Policy `dynamodbav:"policy"`
+		}
+		err := table.Decode(item, &book)
+		return book.Policy.Decode(), err
+	})
+	if err != nil {
+		return nil, authz.Policy{}, err
+	}
+	found, err := first(items[r.Users], userdb.Decode)
+	if policy == nil {
+		policy = &authz.Policy{}
+	}
+	return found, *policy, err
 }
 
 // first decodes the only item, nil where there is none.

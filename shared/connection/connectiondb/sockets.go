@@ -158,7 +158,8 @@ func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, now time.Time
 		}
 		_, user, _ := strings.Cut(found.Key, "#")
 		sockets = append(sockets, connection.Socket{App: app, User: id.User(user), Key: key, Device: found.Device,
-			Connection: strings.TrimPrefix(found.Sort, socketPrefix)})
+			Connection: strings.TrimPrefix(found.Sort, socketPrefix),
+			OpenedAt:   time.Unix(found.Expires, 0).UTC().Add(-connection.MaxLife)})
 	}
 	return sockets, position(answer.LastEvaluatedKey), nil
 }

@@ -233,7 +233,8 @@ func (s *Store) ByKey(_ context.Context, app id.App, key id.Key, now time.Time, 
 		if len(sockets) == limit {
 			return sockets, position(placeOf(sockets[limit-1])), nil
 		}
-		sockets = append(sockets, connection.Socket{App: app, User: socket.User, Key: key, Device: socket.Device, Connection: socket.Connection})
+		sockets = append(sockets, connection.Socket{App: app, User: socket.User, Key: key, Device: socket.Device, Connection: socket.Connection,
+			OpenedAt: expires.(time.Time).Add(-connection.MaxLife)})
 	}
 	return sockets, "", nil
 }

@@ -145,7 +145,7 @@ func (s Suite) wantByKey(t *testing.T, app id.App, key id.Key, limit int, want .
 			t.Fatalf("ByKey returned %d sockets, limit %d, next %q", len(sockets), limit, next)
 		}
 		for _, socket := range sockets {
-			if socket.App != app || !id.IsUser(string(socket.User)) {
+			if socket.App != app || !id.IsUser(string(socket.User)) || socket.OpenedAt.IsZero() {
 				t.Fatalf("ByKey returned %+v", socket)
 			}
 			got = append(got, socket.Device+"/"+socket.Connection)

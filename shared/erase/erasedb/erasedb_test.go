@@ -15,8 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/shared/app"
+	"github.com/tokenim/tokenim/shared/app/apptest"
 	"github.com/tokenim/tokenim/shared/erase"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/task"
@@ -47,6 +49,8 @@ type tombstone struct {
 	Messages      int     `json:"erased_messages"`
 	Conversations int     `json:"erased_conversations"`
 	Connections   int     `json:"erased_connections"`
+	Grants        int     `json:"erased_grants"`
+	Records       int     `json:"erased_records"`
 }
 
 // wantErased checks that nothing but the tombstone is left of the app, and returns that.
@@ -76,20 +80,23 @@ func (w *world) count(t *testing.T, account id.Account) int {
 
 func TestErase(t *testing.T) {
 	w, account := newWorld(t), id.Source{}.Account()
-	// 60 users meet every shard of the directory, but for once in 30,000 million years; 450 messages are three pages.
-	gone := w.seed(t, account, size{users: 60, messages: 2, sockets: 2})
+	// 60 users meet every shard of the directory, but for once in 30,000 million years; 450 messages are three pages, 40 records
+	// are in most chains.
+	gone := w.seed(t, account, size{users: 60, messages: 2, sockets: 2, records: 40})
 	kept := w.seed(t, account, size{users: 5, messages: 30, sockets: 2})
 	w.talk(t, gone.ID, w.register(t, gone.ID, "one"), w.register(t, gone.ID, "two"), 450)
 	gone, kept = w.remove(t, gone), w.remove(t, kept)
 	before := w.rows(t, body(kept))
+	records := len(w.rows(t, body(gone))["TABLE_RECORDS"])
 	eraser, mailed := w.eraser(w.db)
 	if runs := finish(t, eraser, gone.ID); runs != 2 {
 		t.Errorf("it took %d runs; want one that finds users and one that finds none", runs)
 	}
 	left := w.wantErased(t, gone)
 	left.ErasedAt = 0
-	want := tombstone{DataKeys: 2, Keys: 1, Users: 2 * 62, Messages: 59*2 + 450, Conversations: 2 * 60, Connections: 60*5 + 2}
-	if left != want {
+	want := tombstone{DataKeys: 2, Keys: 2, Users: 2 * 62, Messages: 59*2 + 450, Conversations: 2 * 60, Connections: 60*5 + 2, Grants: 2,
+		Records: records}
+	if left != want || records < 41 {
 		t.Errorf("the receipt is %+v, want %+v", left, want)
 	}
 	if after := w.rows(t, body(kept)); !reflect.DeepEqual(after, before) {
@@ -112,10 +119,10 @@ func TestEraseLeavesWhatIsNotDue(t *testing.T) {
 	w, account := newWorld(t), id.Source{}.Account()
 	used := w.seed(t, account, size{users: 1})
 	restored := w.remove(t, w.seed(t, account, size{users: 1}))
-	_, err := w.apps(w.db).Restore(t.Context(), restored)
+	_, err := w.apps(w.db).Restore(t.Context(), restored, apptest.Record(restored, record.AppRestored))
 	storetest.OK(t, "Restore", err)
 	later := w.seed(t, account, size{users: 1})
-	_, err = w.apps(w.db).Delete(t.Context(), later, storetest.Noon(), due().Add(time.Millisecond))
+	_, err = w.apps(w.db).Delete(t.Context(), later, storetest.Noon(), due().Add(time.Millisecond), apptest.Record(later, record.AppDeleted))
 	storetest.OK(t, "Delete", err)
 	before := w.rows(t, "")
 	eraser, mailed := w.eraser(w.db)
@@ -166,7 +173,7 @@ func TestCrashBetweenWrites(t *testing.T) {
 
 // sameData tells whether the rows are the same but for the app's own record and its pointer.
 func sameData(before, after map[string][]string) bool {
-	for _, name := range []string{"TABLE_USERS", "TABLE_MESSAGES", "TABLE_CONVERSATIONS", "TABLE_CONNECTIONS"} {
+	for _, name := range []string{"TABLE_USERS", "TABLE_MESSAGES", "TABLE_CONVERSATIONS", "TABLE_CONNECTIONS", "TABLE_GRANTS", "TABLE_RECORDS"} {
 		if !slices.Equal(before[name], after[name]) {
 			return false
 		}

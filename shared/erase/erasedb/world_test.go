@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/tokenim/tokenim/local/engine/enginetest"
+	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/apikey/apikeytest"
 	"github.com/tokenim/tokenim/shared/app"
@@ -30,8 +31,11 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
+	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/user"
 	"github.com/tokenim/tokenim/shared/user/userdb"
@@ -52,7 +56,11 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) apps(client *dynamodb.Client) *appdb.Store {
-	return &appdb.Store{DB: client, Table: w.tables["TABLE_KEYS"], Accounts: w.tables["TABLE_ACCOUNTS"]}
+	return &appdb.Store{DB: client, Table: w.tables["TABLE_KEYS"], Accounts: w.tables["TABLE_ACCOUNTS"], Records: w.records(client)}
+}
+
+func (w *world) records(client *dynamodb.Client) *recorddb.Writer {
+	return &recorddb.Writer{DB: client, Table: w.tables["TABLE_RECORDS"]}
 }
 
 // notices keeps what was mailed.
@@ -69,16 +77,18 @@ func (w *world) eraser(client *dynamodb.Client) (*erase.Eraser, *notices) {
 	return &erase.Eraser{Apps: w.apps(client), Notices: mailed, Clock: clocktest.New(due()), Store: &erasedb.Store{DB: client,
 		Tables: map[erase.Table]string{erase.DataKeys: w.tables["TABLE_DATA_KEYS"], erase.Keys: w.tables["TABLE_KEYS"],
 			erase.Users: w.tables["TABLE_USERS"], erase.Messages: w.tables["TABLE_MESSAGES"],
-			erase.Conversations: w.tables["TABLE_CONVERSATIONS"], erase.Connections: w.tables["TABLE_CONNECTIONS"]}}}, mailed
+			erase.Conversations: w.tables["TABLE_CONVERSATIONS"], erase.Connections: w.tables["TABLE_CONNECTIONS"],
+			erase.Grants: w.tables["TABLE_GRANTS"], erase.Records: w.tables["TABLE_RECORDS"]}}}, mailed
 }
 
-// size says how much an app has: users in a row, each of whom talks to the next.
-type size struct{ users, messages, sockets int }
+// size says how much an app has: users in a row, each of whom talks to the next. A record is there anyway: of the key.
+type size struct{ users, messages, sockets, records int }
 
 // seed makes an app of the account with everything that an app can have.
 func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
 	t.Helper()
-	made, err := w.apps(w.db).Create(t.Context(), apptest.NewApp(account))
+	made := apptest.NewApp(account)
+	made, err := w.apps(w.db).Create(t.Context(), made, apptest.Record(made, record.AppCreated))
 	storetest.OK(t, "Create", err)
 	for number := range uint32(2) {
 		storetest.OK(t, "data key", (&sealdb.Store{DB: w.db, Table: w.tables["TABLE_DATA_KEYS"]}).Create(t.Context(), made.ID,
@@ -86,8 +96,13 @@ func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
 	}
 	key := apikeytest.NewKey(made.ID)
 	key.CreatedBy = ""
-	_, err = (&apikeydb.Store{DB: w.db, Table: w.tables["TABLE_KEYS"]}).Create(t.Context(), key)
+	_, err = (&apikeydb.Store{DB: w.db, Table: w.tables["TABLE_KEYS"], Records: w.records(w.db)}).Create(t.Context(), key, apikey.Seen{}, apikeytest.Record(key, record.KeyCreated))
 	storetest.OK(t, "key", err)
+	w.decide(t, made.ID, key.ID)
+	for range has.records {
+		told := record.New(record.OfApp(made.ID), storetest.Noon(), record.Origin{}, record.DataRead, "users", nil, nil)
+		storetest.OK(t, "record", (&recorddb.Store{Writer: w.records(w.db)}).Append(t.Context(), told))
+	}
 	var before id.User
 	for i := range has.users {
 		next := w.register(t, made.ID, fmt.Sprint("user", i))
@@ -98,6 +113,17 @@ func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
 		before = next
 	}
 	return made
+}
+
+// decide writes a book, a grant to the key, and the marker of a user who has had one.
+func (w *world) decide(t *testing.T, appID id.App, key id.Key) {
+	t.Helper()
+	book, grant := table.Key(appID.String(), "policy"), table.Key(appID.String(), string(id.Source{}.Grant()))
+	book["v"], grant["subject"] = table.N(1), table.S(appID.String()+"#"+string(key))
+	storetest.OK(t, "book", table.Put(t.Context(), w.db, w.tables["TABLE_KEYS"], book, "", nil, nil))
+	for _, row := range []table.Item{grant, table.Key(appID.String(), "subject#"+string(id.Source{}.User()))} {
+		storetest.OK(t, "grant", table.Put(t.Context(), w.db, w.tables["TABLE_GRANTS"], row, "", nil, nil))
+	}
 }
 
 func (w *world) register(t *testing.T, appID id.App, name string) id.User {
@@ -136,12 +162,13 @@ func (w *world) talk(t *testing.T, appID id.App, a, b id.User, messages int) {
 // remove deletes the app, so that it may be erased when it is due.
 func (w *world) remove(t *testing.T, deleted app.App) app.App {
 	t.Helper()
-	deleted, err := w.apps(w.db).Delete(t.Context(), deleted, storetest.Noon(), due())
+	deleted, err := w.apps(w.db).Delete(t.Context(), deleted, storetest.Noon(), due(), apptest.Record(deleted, record.AppDeleted))
 	storetest.OK(t, "Delete", err)
 	return deleted
 }
 
-// rows returns every row that names the app, or one of its keys, as text by table.
+// rows returns every row that names the app, or one of its keys, as text by table; but for what the log of its account says
+// of it, which stays.
 func (w *world) rows(t *testing.T, of string) map[string][]string {
 	t.Helper()
 	rows := map[string][]string{}
@@ -155,7 +182,8 @@ func (w *world) rows(t *testing.T, of string) map[string][]string {
 				storetest.OK(t, "decode", attributevalue.UnmarshalMap(item, &generic))
 				text, err := json.Marshal(generic)
 				storetest.OK(t, "encode", err)
-				if strings.Contains(string(text), of) {
+				ofAccount := variable == "TABLE_RECORDS" && strings.HasPrefix(fmt.Sprint(generic["pk"]), "acct_")
+				if strings.Contains(string(text), of) && !ofAccount {
 					rows[variable] = append(rows[variable], string(text))
 				}
 			}

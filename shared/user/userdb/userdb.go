@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/authz/authzdb"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/user"
@@ -33,6 +35,7 @@ type profile struct {
 	Username   string `dynamodbav:"username"`
 	CreatedAt  int64  `dynamodbav:"created_at"`
 	TokenEpoch int64  `dynamodbav:"epoch"`
+	authzdb.Rights
 }
 
 type claim struct {
@@ -63,7 +66,8 @@ func Decode(item table.Item) (user.User, error) {
 
 func (p profile) user() user.User {
 	return user.User{ID: id.User(p.User), App: id.StoredApp(p.App), Username: p.Username,
-		CreatedAt: table.Instant(p.CreatedAt), TokenEpoch: p.TokenEpoch}
+		CreatedAt: table.Instant(p.CreatedAt), TokenEpoch: p.TokenEpoch,
+		Rights: p.Rights.Decode(authz.Users, 0)}
 }
 
 // Create implements user.Store with one transaction: the profile, the claim to the name and the routing record.
@@ -119,4 +123,9 @@ func (s *Store) RevokeTokens(ctx context.Context, app id.App, userID id.User) (u
 		return user.User{}, user.ErrNotFound
 	}
 	return after.user(), err
+}
+
+// UsedFor implements user.Store.
+func (s *Store) UsedFor(ctx context.Context, app id.App, userID id.User, permission authz.Permission, day int64) error {
+	return authzdb.NoteUse(ctx, s.DB, s.Table, ItemKey(app, userID), permission, day)
 }

@@ -3,9 +3,11 @@ package usertest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/user"
@@ -21,12 +23,13 @@ func Run(t *testing.T, store user.Store) {
 	t.Run("one of many gets the ID", func(t *testing.T) { runIDRace(t, store) })
 	t.Run("List pages by name", func(t *testing.T) { runList(t, store) })
 	t.Run("RevokeTokens counts", func(t *testing.T) { runRevoke(t, store) })
+	t.Run("UsedFor keeps the last day of each", func(t *testing.T) { runUsedFor(t, store) })
 	t.Run("an app sees its own users", func(t *testing.T) { runApart(t, store) })
 }
 
 // NewUser returns a user of the app with the name.
 func NewUser(app id.App, name string) user.User {
-	return user.User{ID: id.Source{}.User(), App: app, Username: name, CreatedAt: storetest.Noon()}
+	return user.User{ID: id.Source{}.User(), App: app, Username: name, CreatedAt: storetest.Noon(), Rights: authz.Rights{Kind: authz.Users}}
 }
 
 func create(t *testing.T, store user.Store, made user.User, compared string) {
@@ -39,7 +42,7 @@ func wantUser(t *testing.T, store user.Store, want user.User) {
 	for _, strong := range []bool{false, true} {
 		found, err := store.Get(t.Context(), want.App, want.ID, strong)
 		storetest.OK(t, "Get", err)
-		if found != want {
+		if !reflect.DeepEqual(found, want) {
 			t.Fatalf("Get (strong %v) = %+v, want %+v", strong, found, want)
 		}
 	}
@@ -200,6 +203,31 @@ func runRevoke(t *testing.T, store user.Store) {
 	}
 	gil.TokenEpoch = int64(len(epochs))
 	wantUser(t, store, gil)
+}
+
+func runUsedFor(t *testing.T, store user.Store) {
+	app := id.Source{}.App()
+	una := NewUser(app, "Una")
+	create(t, store, una, "una")
+	una.Rights.Used = map[authz.Permission]int64{}
+	for _, note := range []struct {
+		permission authz.Permission
+		day, want  int64
+	}{{authz.UsersList, 46000, 46000}, {authz.UsersList, 46000, 46000}, {authz.MessagesSend, 45999, 45999},
+		{authz.UsersList, 46001, 46001}, {authz.UsersList, 45000, 46001}} {
+		for _, err := range storetest.AtOnce(4, func(int) error {
+			return store.UsedFor(t.Context(), app, una.ID, note.permission, note.day)
+		}) {
+			storetest.OK(t, "UsedFor", err)
+		}
+		una.Rights.Used[note.permission] = note.want
+		wantUser(t, store, una)
+	}
+	nobody := NewUser(app, "Nobody")
+	storetest.OK(t, "UsedFor", store.UsedFor(t.Context(), app, nobody.ID, authz.UsersList, 46000))
+	storetest.OK(t, "UsedFor by another app", store.UsedFor(t.Context(), id.Source{}.App(), una.ID, authz.UsersList, 46002))
+	wantNobody(t, store, app, nobody.ID, "nobody")
+	wantUser(t, store, una)
 }
 
 func runApart(t *testing.T, store user.Store) {

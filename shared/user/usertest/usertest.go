@@ -4,10 +4,12 @@ package usertest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/user"
@@ -59,7 +61,7 @@ func (s *Store) Create(_ context.Context, made user.User, compared string) error
 	if _, inserted := s.names.Insert(name, claim{name, made.ID}); !inserted {
 		return user.ErrNameTaken
 	}
-	made.CreatedAt = made.CreatedAt.Truncate(time.Millisecond)
+	made.CreatedAt, made.Rights = made.CreatedAt.Truncate(time.Millisecond), authz.Rights{Kind: authz.Users}
 	s.users.Put(place, made)
 	if s.Routing != nil {
 		s.Routing(made.App, made.ID)
@@ -113,4 +115,18 @@ func (s *Store) RevokeTokens(_ context.Context, app id.App, userID id.User) (use
 		return user.User{}, user.ErrNotFound
 	}
 	return after, nil
+}
+
+// UsedFor implements user.Store.
+func (s *Store) UsedFor(_ context.Context, app id.App, userID id.User, permission authz.Permission, day int64) error {
+	s.users.Do(userPlace{app, userID}, func(now user.User, exists bool) (user.User, bool) {
+		used := maps.Clone(now.Rights.Used)
+		if used == nil {
+			used = map[authz.Permission]int64{}
+		}
+		used[permission] = max(used[permission], day)
+		now.Rights.Used = used
+		return now, exists
+	})
+	return nil
 }
