@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -n "${TOKENIM_DYNAMODB:-}" ]; then
 	TOKENIM_OTHER_API_KEY=$(AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
-		AWS_ENDPOINT_URL_DYNAMODB=$TOKENIM_DYNAMODB go run ./local/bootstrapkey -table keys-table)
+		AWS_ENDPOINT_URL_DYNAMODB=$TOKENIM_DYNAMODB go run ./local/bootstrapkey -table keys-table -records records-table)
 	export TOKENIM_OTHER_API_KEY
 fi
 go test -count=1 -timeout 10m -tags conformance "$@" ./tests/conformance/...

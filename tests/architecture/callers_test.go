@@ -26,8 +26,9 @@ var refuseAll = authenticator{refusal: fault.New(fault.APIKeyMalformed)}
 
 // admitAll takes every credential for one that may do everything, on behalf of an application or of an end user.
 func admitAll(endUser bool) authenticator {
-	return authenticator{caller: authz.Caller{App: id.StoredApp("app_0000000000000000"), Key: "key_0000000000000000AAAAAAAAAA", Scopes: authz.Scopes(),
-		User: "u_0000000000000000000001", EndUser: endUser}}
+	return authenticator{caller: authz.Caller{App: id.StoredApp("app_0000000000000000"), Key: "key_0000000000000000AAAAAAAAAA",
+		Rights: authz.Rights{Kind: authz.Keys, Base: authz.HeldBy(authz.Keys)}, User: "u_0000000000000000000001",
+		UserRights: authz.Rights{Kind: authz.Users}, EndUser: endUser}}
 }
 
 // Key implements api.Authenticator.
@@ -45,10 +46,13 @@ func (a authenticator) Session(context.Context, string, authz.Request) (authz.Ca
 	caller := a.caller
 	if a.refusal == nil {
 		caller.Developer, caller.Account, caller.Role = "dev_0000000000000000000001", "acct_0000000000000000", authz.Owner
-		caller.Scopes, caller.ConfirmedAt = authz.RoleScopes(authz.Owner), time.Now()
+		caller.Rights, caller.ConfirmedAt = authz.Rights{Kind: authz.Developers, Base: authz.RoleSet(authz.Owner)}, time.Now()
 	}
 	return caller, a.refusal
 }
+
+// Note implements api.Authenticator and socket.Authenticator.
+func (a authenticator) Note(context.Context, authz.Caller, authz.Permission) {}
 
 // Ticket implements session.Tickets.
 func (a authenticator) Ticket(context.Context, string) (authz.Caller, string, error) {

@@ -53,47 +53,84 @@ func TestErrorsDocument(t *testing.T) {
 // cell makes a text fit for a table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
-func TestPermissionsDocument(t *testing.T) {
+func TestAuthorizationDocument(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Permissions / 权限\n\n" + made)
-	b.WriteString("Default is deny. An API key has the permissions among its scopes. A user token has what every end user may do, " +
-		"for its own user only, whatever the scopes of the key that minted it. A developer's session has what the role in the account may do; " +
-		"in an app, which the header X-App-Id names.\n\n" +
-		"默认拒绝。API 密钥拥有其 scopes 中的权限；用户令牌拥有每个终端用户都有的权限，且只能代表本人，与签发它的密钥的 scopes 无关。" +
-		"开发者会话拥有其在账户中的角色的权限；应用内的操作由 X-App-Id 请求头指定应用。\n\n")
-	b.WriteString("| permission | allows / 说明 | as a scope of a key | every end user | owner | admin | auditor |\n|---|---|---|---|---|---|---|\n")
-	for _, entry := range authz.Catalogue {
-		fmt.Fprintf(&b, "| `%s` | %s<br>%s | %s | %s | %s |\n", entry.Permission, entry.EN, entry.ZH, yes(entry.Key), yes(entry.User), byRole(entry.Permission))
+	b.WriteString("# Authorization / 授权\n\n" + made)
+	b.WriteString(authorizationText)
+	b.WriteString("\n## Roles / 角色\n\n| role | what for / 用途 |\n|---|---|\n")
+	for _, role := range authz.BuiltIns {
+		fmt.Fprintf(&b, "| `%s` | %s<br>%s |\n", role.Role, cell(role.EN), role.ZH)
 	}
-	b.WriteString("\n## What each operation asks for / 各操作所需权限\n\n| operation | permission | API key | user token | owner | admin | auditor |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n## Permissions / 权限\n\n| permission | allows / 说明 |" + roleHeads())
+	for _, entry := range authz.Catalogue {
+		fmt.Fprintf(&b, "| `%s` | %s<br>%s |%s\n", entry.Permission, entry.EN, entry.ZH, byRole(entry.Permission, authz.Developers|authz.Keys|authz.Users))
+	}
+	b.WriteString("\n## What each operation asks for / 各操作所需权限\n\n| operation | permission |" + roleHeads())
 	asked := askedPermissions(t)
 	for _, key := range slices.Sorted(maps.Keys(asked)) {
-		permission := asked[key]
-		_, overSocket := strings.CutPrefix(key, socketPrefix)
-		byKey := !overSocket && slices.Contains(authz.Scopes(), string(permission))
-		roles := byRole(permission)
-		if overSocket {
-			roles = byRole("")
+		kinds := authz.Developers | authz.Keys | authz.Users
+		if _, overSocket := strings.CutPrefix(key, socketPrefix); overSocket {
+			kinds = authz.Users // there is no socket without a user token
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", key, permission, yes(byKey), yes(authz.UserMay(permission)), roles)
+		fmt.Fprintf(&b, "| `%s` | `%s` |%s\n", key, asked[key], byRole(asked[key], kinds))
 	}
-	golden(t, "docs/permissions.md", b.String())
+	golden(t, "docs/authorization.md", b.String())
 }
 
-// byRole returns the cells of the roles.
-func byRole(permission authz.Permission) string {
-	var cells []string
-	for _, role := range authz.Roles {
-		cells = append(cells, yes(authz.RoleMay(role, permission)))
+// authorizationText says how a decision is made and how the tables are read.
+const authorizationText = "Default is deny. What is denied explicitly is denied, whatever allows it. `GET /authorizations/explain` says who may do what, and why; " +
+	"the guide shows it all in use: [English](guide-authorization.md), [中文](guide-authorization.zh-CN.md).\n\n" +
+	"- A **developer** has the role of a member of the account (owner, admin, auditor); in an app, which the header X-App-Id names.\n" +
+	"- An **API key** has its scopes, and the roles and permissions that it was granted.\n" +
+	"- A **user** has the default roles of the app (member, unless the app says otherwise), and what it was granted. " +
+	"A user token does what its user may, for its own user; what reaches beyond the user's own data, only if the key that minted the token may do it too.\n" +
+	"- Whoever acts for a user (`from` of `POST /send`, `{id}` of `/users/{id}/…`) needs that both may, for what users can do themselves.\n" +
+	"- Nobody grants what they do not have themselves, for good.\n\n" +
+	"默认拒绝；显式拒绝优先于一切允许。`GET /authorizations/explain` 可说明谁能做什么以及原因。" +
+	"**开发者**拥有其在账户中的角色；**API 密钥**拥有其 scopes 及被授予的角色和权限；**用户**拥有应用的默认角色（默认为 member）及被授予的权限。" +
+	"用户令牌不会超出其用户的权限；超出本人数据的操作还要求签发该令牌的密钥也拥有该权限。代表用户操作时，双方都须拥有相应权限。任何人都不能授予自身并非长期拥有的权限。\n\n" +
+	"In the tables, **D** is a developer with the role in the account, **K** a key and **U** a user with the role and nothing else; " +
+	"**u** is a user whose token was minted by a key that has the permission too. Whoever is named may; nobody else.\n\n" +
+	"表中 **D** 为在账户中拥有该角色的开发者，**K** 为仅拥有该角色的密钥，**U** 为仅拥有该角色的用户，**u** 表示签发其令牌的密钥也须拥有该权限。\n"
+
+func roleHeads() string {
+	heads, line := "", "|---|---|"
+	for _, role := range authz.BuiltIns {
+		heads += fmt.Sprintf(" %s |", role.Role)
+		line += "---|"
 	}
-	return strings.Join(cells, " | ")
+	return heads + "\n" + line + "\n"
 }
 
-func yes(is bool) string {
-	if is {
-		return "yes"
+// byRole returns the cells of the roles: who of the kinds may with the role and nothing else.
+func byRole(permission authz.Permission, kinds authz.Kind) string {
+	var cells strings.Builder
+	for _, role := range authz.BuiltIns {
+		fmt.Fprintf(&cells, " %s |", strings.Join(holders(role.Role, permission, kinds), " "))
 	}
-	return ""
+	return cells.String()
+}
+
+func holders(role authz.Role, permission authz.Permission, kinds authz.Kind) (who []string) {
+	entry, _ := authz.Lookup(permission)
+	if permission == authz.Public {
+		return []string{"all"}
+	}
+	user := "U"
+	if entry.Beyond {
+		user = "u"
+	}
+	has := role.Set().Has(permission)
+	for _, holder := range []struct {
+		kind authz.Kind
+		name string
+		may  bool
+	}{{authz.Developers, "D", authz.RoleMay(role, permission)}, {authz.Keys, "K", has}, {authz.Users, user, has}} {
+		if holder.may && kinds&entry.Holders&holder.kind != 0 {
+			who = append(who, holder.name)
+		}
+	}
+	return who
 }
 
 // socketPrefix begins the name of a socket's action where it stands beside routes.
@@ -117,7 +154,7 @@ func TestEveryOperationHasAPermissionAndEveryPermissionAnOperation(t *testing.T)
 	var known, used []string
 	for _, entry := range authz.Catalogue {
 		known = append(known, string(entry.Permission))
-		if !entry.Key && !entry.User && entry.Least == "" {
+		if entry.Holders == 0 {
 			t.Errorf("nobody can have the permission %s", entry.Permission)
 		}
 		if entry.EN == "" || entry.ZH == "" {

@@ -33,7 +33,7 @@ type layer struct {
 }
 
 // ground is what everybody may import: no input or output, nothing but values.
-var ground = []string{std, goX, "fault", "clock", "id", "seal"}
+var ground = []string{std, goX, "authz", "fault", "clock", "id", "record", "seal"}
 
 // layers are the rules for shared/, from the inside out. The first layer that fits a file counts.
 var layers = []layer{
@@ -41,15 +41,19 @@ var layers = []layer{
 		may: []string{std, goX, awsSDK, smithy, lambdaType, "pgregory.net/rapid", anyShared, "local"}},
 
 	{name: "the ground knows only itself", packages: []string{"fault", "clock", "id", "name"}, may: []string{std}},
-	{name: "the list of permissions", packages: []string{"authz"}, may: []string{std, "fault", "id"}},
+	{name: "who may do what", packages: []string{"authz"}, may: []string{std, "fault", "id"}},
+	{name: "what was done", packages: []string{"record"}, may: []string{std, "authz", "id"}},
+	{name: "how records are read", packages: []string{"record/recordapi"}, may: append([]string{"api", "cursor"}, ground...)},
 
 	{name: "routes.go and frames.go of a domain meet the edges",
 		packages: []string{"account", "apikey", "app", "connection", "message", "seal", "token", "user"},
 		files:    []string{"routes.go", "frames.go", "loginroutes.go", "teamroutes.go"},
 		may:      append([]string{"api", "socket", "cursor", "authz", "connection", "login"}, ground...)},
+	{name: "who may do what is decided, reviewed and recorded", packages: []string{"access"},
+		may: append([]string{"api", "cursor", "name", "task"}, ground...)},
 	{name: "accounts stand on logins, passwords and mails", packages: []string{"account"},
-		may: append([]string{"authz", "guess", "login", "mail", "name", "password", "totp"}, ground...)},
-	{name: "sessions of developers say what they may", packages: []string{"login"}, may: append([]string{"authz"}, ground...)},
+		may: append([]string{"authz", "guess", "login", "mail", "name", "password", "record", "totp"}, ground...)},
+	{name: "sessions of developers say what they may", packages: []string{"login"}, may: append([]string{"authz", "record"}, ground...)},
 	{name: "passwords", packages: []string{"password"}, may: append([]string{"github.com/ccojocar/zxcvbn-go/data"}, ground...)},
 	{name: "codes of authenticators", packages: []string{"totp"}, may: []string{std, "github.com/pquerna/otp"}},
 	{name: "what mails are", packages: []string{"mail", "mail/letter"}, may: []string{std, goX, "fault", "mail"}},
@@ -69,7 +73,7 @@ var layers = []layer{
 	{name: "AWS from the environment", packages: []string{"awsenv"}, may: []string{std, awsSDK}},
 	{name: "what all stores share", packages: []string{"table"}, may: []string{std, awsSDK, "awsenv", "fault"}},
 	{name: "a store knows its own domain; the credentials' store reads two others' items",
-		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "fault", "id", "clock", "authz", "apikey", "apikey/apikeydb", "login", "login/logindb", "user", "user/userdb"}},
+		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "fault", "id", "clock", "authz", "authz/authzdb", "apikey", "apikey/apikeydb", "login", "login/logindb", "record", "record/recorddb", "user", "user/userdb"}},
 	{name: "the other sides of AWS", packages: []string{"push", "invoke", "mail/mailses", "seal/sealkms"},
 		may: []string{std, awsSDK, "awsenv", "fault", "connection", "seal"}},
 	{name: "notices join what they tell of with those who are told", packages: []string{"notice"},

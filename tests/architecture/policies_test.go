@@ -132,8 +132,8 @@ func namesTarget(tpl *template.Template, action, resource string) bool {
 	return false
 }
 
-// TestConditionsNarrowWhatTheyShould: functions on the hot path may write down that a key or a session was used and may
-// change nothing else of either; the mail function writes as one sender.
+// TestConditionsNarrowWhatTheyShould: functions on the hot path may write down that a key, a user or a session was used and
+// may change nothing else of any; the mail function writes as one sender.
 func TestConditionsNarrowWhatTheyShould(t *testing.T) {
 	tpl := loadTemplate(t)
 	for _, f := range tpl.Functions {
@@ -141,7 +141,9 @@ func TestConditionsNarrowWhatTheyShould(t *testing.T) {
 			update := slices.Contains(statement.Actions, "dynamodb:UpdateItem")
 			session := update && strings.HasSuffix(statement.Resources[0], "/accounts-table") && f.Environment["TABLE_USERS"] != "" && f.Name != "TasksFunction"
 			key := update && strings.HasSuffix(statement.Resources[0], "/keys-table") && f.Environment["TABLE_TASKS"] == ""
-			if (session || key) && !slices.Contains([]string{"[pk sk seen]", "[pk sk used_at used_from]"},
+			user := update && strings.HasSuffix(statement.Resources[0], "/users-table") &&
+				!slices.Contains([]string{"TokensFunction", "AccessFunction"}, f.Name) // which change users
+			if (session || key || user) && !slices.Contains([]string{"[pk sk seen]", "[pk sk used used_at used_from]", "[pk used]"},
 				fmt.Sprint(statement.Condition["ForAllValues:StringEquals"]["dynamodb:Attributes"])) {
 				t.Errorf("%s may change more of %s than when it was used: %v", f.Name, statement.Resources[0], statement.Condition)
 			}

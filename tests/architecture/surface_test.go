@@ -1,6 +1,7 @@
 package architecture
 
 import (
+	"context"
 	"go/ast"
 	"maps"
 	"slices"
@@ -11,12 +12,15 @@ import (
 
 	"github.com/tokenim/tokenim/docs"
 	"github.com/tokenim/tokenim/local/template"
+	"github.com/tokenim/tokenim/shared/access"
 	"github.com/tokenim/tokenim/shared/account"
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/record"
+	"github.com/tokenim/tokenim/shared/record/recordapi"
 	"github.com/tokenim/tokenim/shared/root"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/socket"
@@ -31,22 +35,33 @@ type edges struct {
 	socket *socket.Socket
 }
 
+// nowhere takes records and keeps none.
+type nowhere struct{}
+
+// Append implements api.Recorder.
+func (nowhere) Append(context.Context, record.Record) error { return nil }
+
 func newEdges(callers authenticator) *edges {
-	return &edges{http: api.New(callers, api.Log{}), socket: socket.New(callers, &posted{}, api.Log{})}
+	edge := api.New(callers, api.Log{})
+	edge.RecordTo(nowhere{})
+	return &edges{http: edge, socket: socket.New(callers, &posted{}, api.Log{})}
 }
 
 // registrars is what a function's main may call to add its operations. A new resource has to be entered here.
 var registrars = map[string]func(e *edges) error{
-	"account.Routes":     func(e *edges) error { account.Routes(e.http, nil); return nil },
-	"account.TeamRoutes": func(e *edges) error { account.TeamRoutes(e.http, nil, nil); return nil },
-	"app.Routes":         func(e *edges) error { app.Routes(e.http, nil, nil); return nil },
-	"apikey.Routes":      func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
-	"message.Routes":     func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
-	"message.Frames":     func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
-	"root.Routes":        func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
-	"session.Frames":     func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },
-	"token.Routes":       func(e *edges) error { token.Routes(e.http, nil); return nil },
-	"user.Routes":        func(e *edges) error { user.Routes(e.http, nil, nil); return nil },
+	"access.Routes":       func(e *edges) error { access.Routes(e.http, nil, nil); return nil },
+	"access.ReviewRoutes": func(e *edges) error { access.ReviewRoutes(e.http, nil, nil); return nil },
+	"account.Routes":      func(e *edges) error { account.Routes(e.http, nil); return nil },
+	"account.TeamRoutes":  func(e *edges) error { account.TeamRoutes(e.http, nil, nil); return nil },
+	"app.Routes":          func(e *edges) error { app.Routes(e.http, nil, nil); return nil },
+	"apikey.Routes":       func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
+	"message.Routes":      func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
+	"message.Frames":      func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
+	"recordapi.Routes":    func(e *edges) error { recordapi.Routes(e.http, nil, nil); return nil },
+	"root.Routes":         func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
+	"session.Frames":      func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },
+	"token.Routes":        func(e *edges) error { token.Routes(e.http, nil); return nil },
+	"user.Routes":         func(e *edges) error { user.Routes(e.http, nil, nil); return nil },
 }
 
 // undescribed are the routes that stand in no description, because they are about the description, and what takes

@@ -10,6 +10,7 @@ import (
 // mayMakeApps are the files that may turn text into an app's ID, each with what it reads. Whoever is added here decides
 // whose data is touched: the text has to be one that TokenIM wrote itself, never one of a request.
 var mayMakeApps = map[string]string{
+	"shared/access/accessdb/row.go":   "its own rows",
 	"shared/apikey/apikeydb/row.go":   "its own rows",
 	"shared/apikey/revocation.go":     "the job that a revocation queued",
 	"shared/login/logindb/logindb.go": "its own rows: the apps of an account",

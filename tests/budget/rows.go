@@ -3,7 +3,9 @@ package budget
 import (
 	"context"
 	"fmt"
+	"net/http"
 
+	"github.com/tokenim/tokenim/shared/access"
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
@@ -43,6 +45,7 @@ var Rows = []Row{
 	{What: "send by user ID, nobody online", WriteUnits: 2.2, ReadUnits: 4, Invocations: 1, In: overHTTP, Prepare: sends(0, nil)},
 	{What: "send by user ID, three devices online", WriteUnits: 2.2, ReadUnits: 4, Posts: 3, Invocations: 1, In: overHTTP, Prepare: sends(3, nil)},
 	{What: "the same at its largest: five devices, a full ring, 600 bytes", WriteUnits: 2.2, ReadUnits: 4, Posts: 5, Invocations: 1, In: overHTTP, Prepare: largest},
+	{What: "send by a user whom a role of the app's own allows it, beside 31 grants", WriteUnits: 2.2, ReadUnits: 4, Posts: 1, Invocations: 1, In: overHTTP, Prepare: sendsByRole},
 	{What: "send by username", WriteUnits: 2.2, ReadUnits: 5, Posts: 1, Invocations: 1, Dollars: 4.35, In: overHTTP, Prepare: sendsByName},
 	{What: "send with client ID", WriteUnits: 3.2, ReadUnits: 4, Posts: 1, Invocations: 1, In: overHTTP, Prepare: sends(1, own)},
 	{What: "its retry", WriteUnits: 3.2, ReadUnits: 5, Posts: 1, Invocations: 1, In: overHTTP, Prepare: retries(nil)},
@@ -97,6 +100,33 @@ func sends(devices int, more func(i int) map[string]any) func(context.Context, *
 			return err
 		}, online(ctx, p, bob, devices)
 	}
+}
+
+// sendsByRole has a sender with as many grants as there may be, in an app with as many roles; one of them is what lets it send.
+func sendsByRole(ctx context.Context, p *Platform, _ int) (Request, error) {
+	ann, bob, _, err := p.Pair(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range access.MaxRoles {
+		role := map[string]any{"name": fmt.Sprint("talkers ", i), "permissions": []string{"messages:send", "users:list"}}
+		if answer, err := p.App.Do(ctx, client.Request{Path: "/roles", Body: role}); err != nil || answer.Status != http.StatusCreated && answer.Text("code") != "role_name_taken" {
+			return nil, fmt.Errorf("make a role: %s, %w", answer, err)
+		}
+	}
+	for i := range access.MaxGrants {
+		if _, err := p.Post(ctx, "/grants", map[string]any{"subject": ann.ID, "role": fmt.Sprint("talkers ", i)}); err != nil {
+			return nil, err
+		}
+	}
+	token, err := p.Token(ctx, ann)
+	if err != nil {
+		return nil, err
+	}
+	return func(int) error {
+		_, err := p.do(ctx, token, client.Request{Path: "/send", Body: map[string]any{"to": bob.ID, "message": "A message as people write them: short."}})
+		return err
+	}, online(ctx, p, bob, 1)
 }
 
 func sendsByName(ctx context.Context, p *Platform, _ int) (Request, error) {

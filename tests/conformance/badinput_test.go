@@ -176,7 +176,7 @@ func spoiled(o operation) []badBody {
 
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
-	for _, o := range slices.Concat(operations(t), accountOperations(t)) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t)) {
 		t.Run(o.method+o.path[:min(len(o.path), 24)], func(t *testing.T) {
 			before := ""
 			if o.state != nil {
@@ -239,7 +239,7 @@ func TestLanguages(t *testing.T) {
 
 func TestMissingFields(t *testing.T) {
 	t.Parallel()
-	for _, o := range slices.Concat(operations(t), accountOperations(t)) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t)) {
 		for _, member := range o.required {
 			answer := o.do(t, with(o.valid, object{member: nil}), nil)
 			wantField(t, wantRefusal(t, answer, 422, "field_missing"), member, "field_missing")
@@ -302,10 +302,13 @@ func TestBadPaths(t *testing.T) {
 			{Path: "/users/" + id}, {Path: "/users/" + id + "/messages"}, {Path: "/users/" + id + "/conversations"},
 			{Path: "/users/" + id + "/tokens", Body: object{}}, {Method: http.MethodDelete, Path: "/users/" + id + "/tokens"},
 			{Path: "/conversations/" + id + "/messages"}, {Method: http.MethodDelete, Path: "/keys/" + id},
+			{Path: "/grants/" + id}, {Method: http.MethodDelete, Path: "/grants/" + id}, {Path: "/roles/" + id}, {Method: http.MethodDelete, Path: "/roles/" + id},
+			{Method: http.MethodPatch, Path: "/roles/" + id, Body: object{"name": "x"}},
 			{Path: "/users/" + ann.ID + "/conversations/" + id + "/ack", Body: object{"seq": 1}},
 			{Path: "/users/" + ann.ID + "/conversations/" + id + "/read", Body: object{"seq": 1}},
 		} {
-			if answer := do(t, app, request); answer.Status >= 500 || answer.Status < 400 && answer.Status != http.StatusOK {
+			// "*" may be somebody's name by now: TestOddBodies registers the oddest.
+			if answer := do(t, app, request); answer.Status >= 500 || answer.Status >= 300 && answer.Status < 400 {
 				t.Errorf("%s %.60s: %s", request.Method, request.Path, answer)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // scopes are what a key can be allowed.
-var scopes = []string{"keys:read", "keys:manage", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark"}
+var scopes = []string{"keys:read", "keys:manage", "roles:read", "roles:manage", "grants:read", "grants:manage", "records:read", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark"}
 
 // newKey makes a key with the scopes.
 func newKey(t *testing.T, more object, scopes ...string) (client.Key, client.Installation) {
@@ -83,6 +83,24 @@ func probes(user person, conversation string) []probe {
 		{client.Request{Path: "/keys", Body: object{"name": "x", "scopes": []string{"keys:manage"}}}, "keys:manage"},
 		{client.Request{Path: "/keys/key_unknown/rotate", Body: object{}}, "keys:manage"},
 		{client.Request{Method: http.MethodDelete, Path: "/keys/key_unknown"}, "keys:manage"},
+		{client.Request{Path: "/roles"}, "roles:read"},
+		{client.Request{Path: "/roles/absent"}, "roles:read"},
+		{client.Request{Path: "/authorizations/defaults"}, "roles:read"},
+		{client.Request{Path: "/roles", Body: object{"name": "owner", "permissions": []string{}}}, "roles:manage"},
+		{client.Request{Method: http.MethodPatch, Path: "/roles/absent", Body: object{}}, "roles:manage"},
+		{client.Request{Method: http.MethodDelete, Path: "/roles/absent"}, "roles:manage"},
+		{client.Request{Method: http.MethodPut, Path: "/authorizations/defaults", Body: object{"roles": []string{"absent"}}}, "roles:manage"},
+		{client.Request{Path: "/grants?limit=1"}, "grants:read"},
+		{client.Request{Path: "/grants/absent"}, "grants:read"},
+		{client.Request{Path: "/authorizations/explain?permission=users:list&subject=" + user.ID}, "grants:read"},
+		{client.Request{Path: "/authorizations/review?limit=1"}, "grants:read"},
+		{client.Request{Path: "/grants", Body: object{"subject": "absent", "role": "bot"}}, "grants:manage"},
+		{client.Request{Path: "/grants/bulk", Body: object{"grants": []object{{"subject": "absent", "role": "bot"}}}}, "grants:manage"},
+		{client.Request{Path: "/grants/revoke", Body: object{}}, "grants:manage"},
+		{client.Request{Method: http.MethodDelete, Path: "/grants/absent"}, "grants:manage"},
+		{client.Request{Path: "/records?limit=1"}, "records:read"},
+		{client.Request{Path: "/records/export?until=2020-01-01T00:00:00Z"}, "records:read"},
+		{client.Request{Path: "/records/verify"}, "records:read"},
 		{client.Request{Path: "/register", Body: object{"username": unique("probe")}}, "users:register"},
 		{client.Request{Path: "/users?limit=1"}, "users:list"},
 		{client.Request{Path: "/users/" + user.ID}, "users:read"},

@@ -23,6 +23,7 @@ type belongings struct {
 	conversation        string
 	device              string // ann's
 	session, invitation string // the owner's, the account's
+	grant, role         string // bob's role, the app's own
 }
 
 // settle fills an app: two users who have talked, a key, a token.
@@ -35,6 +36,8 @@ func settle(t *testing.T, owner developer, app string) belongings {
 	wantStatus(t, sent, http.StatusOK)
 	has.conversation = sent.Text("conversation_id")
 	has.token = as(t, has.by, has.ann, object{"device": has.device})
+	has.role = newRole(t, has.by, []string{"users:list"}, nil)
+	has.grant = grant(t, has.by, object{"subject": has.bob.ID, "role": has.role}).GrantID
 	return has
 }
 
@@ -88,6 +91,21 @@ func sweep(theirs, ours belongings) map[string]row {
 		"POST /signup/confirm": {}, "POST /password/forgot": {}, "POST /password/reset": {}, "POST /account/password": {}, "POST /account/email": {},
 		"POST /account/email/confirm": {}, "POST /invitations/accept": {}, "POST /account/mfa": {}, "POST /account/mfa/confirm": {},
 		"POST /account/mfa/recovery-codes": {}, "POST /account/mfa/off": {},
+		"GET /grants/{id}":    {list(from("/grants/" + theirs.grant)), "grant_not_found", false, true},
+		"DELETE /grants/{id}": {list(del("/grants/" + theirs.grant)), "grant_not_found", false, true},
+		"POST /grants": {list(to("/grants", object{"subject": user, "role": "bot"}), to("/grants", object{"subject": key, "permissions": []string{"users:list"}}),
+			to("/grants", object{"subject": user, "permissions": []string{"messages:send"}, "effect": "deny"}), to("/grants", object{"subject": user, "role": theirs.role})), "subject_not_found", false, true},
+		"POST /grants of a role": {list(to("/grants", object{"subject": ours.ann.ID, "role": theirs.role})), "role_not_found", false, true},
+		"GET /grants":            {list(from("/grants?role=" + theirs.role)), "role_not_found", false, true},
+		"GET /roles/{id}":        {list(from("/roles/" + theirs.role)), "role_not_found", false, true},
+		"PATCH /roles/{id}":      {list(change("/roles/"+theirs.role, object{"permissions": []string{}})), "role_not_found", false, true},
+		"DELETE /roles/{id}":     {list(del("/roles/" + theirs.role)), "role_not_found", false, true},
+		"PUT /authorizations/defaults": {list(client.Request{Method: http.MethodPut, Path: "/authorizations/defaults", Body: object{"roles": []string{theirs.role}}}),
+			"role_not_found", false, true},
+		"GET /authorizations/explain": {list(from("/authorizations/explain?permission=users:list&subject="+user), from("/authorizations/explain?permission=users:list&subject="+key),
+			from("/authorizations/explain?permission=users:list&at=2026-01-01T00:00:00Z&subject="+user)), "subject_not_found", false, true},
+		"POST /grants/bulk": {}, "POST /grants/revoke": {}, "GET /authorizations/defaults": {}, "GET /authorizations/review": {}, "GET /permissions": {}, "GET /roles": {}, "POST /roles": {},
+		"GET /records": {}, "GET /records/export": {}, "GET /records/verify": {}, "GET /account/records": {}, "GET /account/records/export": {}, "GET /account/records/verify": {},
 	}
 	for _, which := range []string{"ack", "read"} {
 		path := "/users/{id}/conversations/{conversation}/" + which
@@ -138,10 +156,12 @@ func TestNothingOfOthersIsFound(t *testing.T) {
 	awaitResume(t, phone)
 	before := holdings(t, theirs)
 	for name, ours := range map[string]belongings{"another app's": sister, "another account's": stranger} {
+		wantNoRecords(t, name, theirs, ours) // before anything is asked: a read of what is not there is recorded, too
 		for operation, row := range sweep(theirs, ours) {
 			wantNotFound(t, operation+" by "+name, row, ours, ours.owner.account == theirs.owner.account)
 		}
 		wantNoAction(t, name, theirs, ours)
+		wantNoBulk(t, name, theirs, ours)
 	}
 	for operation, row := range sweep(theirs, stranger) { // another account's session does not get into the app either
 		want := "app_not_found"
@@ -179,6 +199,44 @@ func wantNotFound(t *testing.T, what string, row row, ours belongings, sameAccou
 		for credential, code := range want {
 			if answer := do(t, by[credential], request); answer.Text("code") != code || answer.Status < 400 {
 				t.Errorf("%s %s, %s %v: %s wanted, not %s", what, credential, request.Path, request.Body, code, answer)
+			}
+		}
+	}
+}
+
+// wantNoBulk tries the routes whose answer has a result for each of many.
+func wantNoBulk(t *testing.T, name string, theirs, ours belongings) {
+	t.Helper()
+	for path, body := range map[string]object{
+		"/grants/bulk":   {"grants": []object{{"subject": theirs.ann.ID, "role": "bot"}, {"subject": theirs.key.KeyID, "role": "bot"}, {"subject": ours.ann.ID, "role": theirs.role}}},
+		"/grants/revoke": {"grant_ids": []string{theirs.grant}, "scopes": []object{{"key_id": theirs.key.KeyID, "scopes": scopes}}},
+	} {
+		for credential, by := range map[string]client.Installation{"session": ours.owner.in(ours.app), "key": ours.by} {
+			answer := post(t, by, path, body)
+			wantStatus(t, answer, http.StatusOK)
+			for i, item := range into[many](t, answer).Items {
+				if item.Status != "refused" || item.Error == nil || !strings.HasSuffix(item.Error.Code, "_not_found") {
+					t.Errorf("%s by %s %s, number %d: %s", path, name, credential, i, answer)
+				}
+			}
+		}
+	}
+}
+
+// wantNoRecords looks for IDs of the others in all that tells of grants and records.
+func wantNoRecords(t *testing.T, name string, theirs, ours belongings) {
+	t.Helper()
+	paths := []string{"/records?limit=100", "/records/export", "/records/verify", "/grants?limit=100&ended=true", "/authorizations/review?limit=100", "/roles",
+		"/records?subject=" + theirs.key.KeyID, "/records?actor=" + theirs.key.KeyID, "/records?subject=" + theirs.bob.ID, "/grants?subject=" + theirs.bob.ID}
+	if ours.owner.account != theirs.owner.account {
+		paths = append(paths, "/account/records?limit=100", "/account/records/export", "/account/records?subject="+theirs.app)
+	}
+	for _, path := range paths {
+		answer := get(t, ours.owner.in(ours.app), path)
+		wantStatus(t, answer, http.StatusOK)
+		for _, id := range []string{theirs.key.KeyID, theirs.ann.ID, theirs.bob.ID, theirs.role, theirs.grant, theirs.app} {
+			if strings.Contains(string(answer.Body), id) {
+				t.Errorf("%s by %s shows %s: %s", path, name, id, answer)
 			}
 		}
 	}
@@ -227,7 +285,7 @@ func holdings(t *testing.T, of belongings) string {
 		key.LastUsedAt, key.LastUsedFrom = "", ""
 		fmt.Fprintln(&all, key)
 	}
-	for _, path := range []string{"/users?limit=100", "/users/" + of.ann.ID + "/conversations", "/users/" + of.bob.ID + "/conversations", "/conversations/" + of.conversation + "/messages"} {
+	for _, path := range []string{"/users?limit=100", "/roles", "/authorizations/defaults", "/grants?limit=100&ended=true", "/users/" + of.ann.ID + "/conversations", "/users/" + of.bob.ID + "/conversations", "/conversations/" + of.conversation + "/messages"} {
 		answer := get(t, of.by, path)
 		wantStatus(t, answer, http.StatusOK)
 		fmt.Fprintf(&all, "%s\n", answer.Body)
@@ -260,10 +318,14 @@ func TestCursorsOfOthers(t *testing.T) {
 	_, sisterBy := keyOf(t, all.owner, sister, nil, scopes...)
 	registerBy(t, by, "ann")
 	registerBy(t, by, "bob")
-	for list, others := range map[string][]client.Installation{"/users": {sisterBy, all.owner.in(sister)}, "/keys": {sisterBy, all.owner.in(sister)},
-		"/apps": {all.outsider.session}, "/account/members": {all.outsider.session}} {
+	for range 2 {
+		grant(t, by, object{"subject": registerBy(t, by, "granted").ID, "role": "moderator"})
+	}
+	sisters, outsiders := []client.Installation{sisterBy, all.owner.in(sister)}, []client.Installation{all.outsider.session}
+	for list, others := range map[string][]client.Installation{"/users": sisters, "/keys": sisters, "/grants": sisters, "/records": sisters, "/authorizations/review": sisters,
+		"/apps": outsiders, "/account/members": outsiders, "/account/records": outsiders} {
 		ours := by
-		if list == "/apps" || list == "/account/members" {
+		if others[0] == outsiders[0] {
 			ours = all.owner.session
 		}
 		keyOf(t, all.owner, appID, nil, "users:list") // so that there are two

@@ -230,6 +230,7 @@ func TestErasingAnApp(t *testing.T) {
 		sent := post(t, by, "/send", object{"from": ann.ID, "to": bob.ID, "message": "to be erased, or not"})
 		wantStatus(t, sent, http.StatusOK)
 		conversations[app] = sent.Text("conversation_id")
+		wantStatus(t, post(t, owner.in(app), "/grants", object{"subject": ann.ID, "permissions": []string{"users:read"}}), http.StatusCreated)
 	}
 	wantStatus(t, remove(t, owner.session, "/apps/"+id), http.StatusOK)
 	for _, wait := range []time.Duration{2 * time.Minute, 6 * day} {
@@ -253,6 +254,9 @@ func TestErasingAnApp(t *testing.T) {
 	}
 	read := get(t, otherBy, "/conversations/"+conversations[other]+"/messages")
 	wantStatus(t, read, http.StatusOK)
+	if kept := pages[object](t, owner.in(other), "/grants?limit=10"); len(kept) != 1 {
+		t.Errorf("the other app's grants: %+v", kept)
+	}
 	if users := pages[client.Profile](t, otherBy, "/users?limit=10"); len(users) != 2 || !bytes.Contains(read.Body, []byte("to be erased, or not")) {
 		t.Errorf("the other app has %+v and %s", users, read)
 	}

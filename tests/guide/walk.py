@@ -1,8 +1,9 @@
 """Walks the guides: runs their bash blocks in order, as one script, and compares what each prints.
 
-    walk.py [GUIDE...]      both guides where none is named
+    walk.py [GUIDE...]      all guides where none is named
 
-TOKENIM_URL is the installation, TOKENIM_MAIL the list of its mails as JSON (local/mailbox says in which form).
+TOKENIM_URL and TOKENIM_WS are the installation, TOKENIM_MAIL the list of its mails as JSON (local/mailbox says in which
+form). A guide signs up a developer of its own.
 
 A json or text block is what the bash block before it prints. A text is compared whole; of JSON, every line of the output
 that is an object. In a text "…" stands for anything, as a member's name for further members. A time in the guide stands for
@@ -18,7 +19,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "docs/guide.md", ROOT / "docs/guide.zh-CN.md"]
+GUIDES = [ROOT / "docs" / name for name in
+          ("guide.md", "guide.zh-CN.md", "guide-authorization.md", "guide-authorization.zh-CN.md")]
 LIMIT = 300  # seconds that a guide may take
 MARK = "=====block "
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -152,7 +154,7 @@ def walk(path):
 
 
 def main():
-    missing = [name for name in ("TOKENIM_URL", "TOKENIM_MAIL") if not os.environ.get(name)]
+    missing = [name for name in ("TOKENIM_URL", "TOKENIM_WS", "TOKENIM_MAIL") if not os.environ.get(name)]
     if missing:
         sys.exit("walk.py: not set: " + ", ".join(missing))
     guides = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or GUIDES

@@ -74,6 +74,15 @@ type Problem struct {
 		Code   string `json:"code"`
 		Detail string `json:"detail"`
 	} `json:"errors"`
+	Denial *Denial `json:"denial"`
+}
+
+// Denial is what is missing where a permission is.
+type Denial struct {
+	Permission string   `json:"permission"`
+	Subject    string   `json:"subject"`
+	DeniedBy   string   `json:"denied_by"`
+	GrantedBy  []string `json:"granted_by"`
 }
 
 // Change is a conversation in the answer to sync.
