@@ -3,6 +3,7 @@ package main
 
 import (
 	"github.com/tokenim/tokenim/shared/invoke"
+	"github.com/tokenim/tokenim/shared/queue"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/socket"
 	"github.com/tokenim/tokenim/shared/wire"
@@ -11,6 +12,7 @@ import (
 func main() {
 	core := wire.NewCore()
 	connections := core.Connections()
+	connections.Later = queue.FromEnvironment("PRESENCE_QUEUE")
 	frames := socket.New(core.Authenticator, connections, core.Log)
 	session.Frames(frames, connections, core.Authenticator, core.Users)
 	lifecycle := &session.Lifecycle{Connections: connections, Frames: frames, Log: core.Log,

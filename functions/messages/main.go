@@ -2,6 +2,7 @@
 package main
 
 import (
+	"github.com/tokenim/tokenim/shared/group/groupdb"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
 	"github.com/tokenim/tokenim/shared/session"
@@ -15,6 +16,7 @@ func main() {
 	connections := core.Connections()
 	messages := core.Messages(connections)
 	messages.Claims = &messagedb.Claims{DB: core.DB, Table: table.Name("SENDS")}
+	messages.Groups = groupdb.FromEnvironment(core.DB)
 	edge := core.API()
 	edge.RecordTo(wire.Records(core.DB))
 	message.Routes(edge, messages, core.Keyring)

@@ -59,6 +59,11 @@ def enforce_sender(key, action, *rest, service_context=None, **others):
 
 
 iam_actions._ses_v2_resource_arn = resource
+
+# A batch needs the permission of its single action.
+from_target = iam_actions._action_from_target
+BATCHES = {f"{action}Batch": action for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
+iam_actions._action_from_target = lambda headers: BATCHES.get(from_target(headers), from_target(headers))
 iam_evaluator.enforce = enforce_sender
 
 # Of DynamoDB's condition keys it knows the attributes of a projection. A batch has its projections inside, one a table;

@@ -1,5 +1,5 @@
-// Package meter counts what functions do: invocations, posts, and every DynamoDB operation with the capacity that it
-// consumed. The budget tests and the test of least privilege read it.
+// Package meter counts what functions do: invocations, posts, every DynamoDB operation with the capacity that it consumed,
+// and every request to a queue with what it is billed. The budget tests and the test of least privilege read it.
 package meter
 
 import (
@@ -27,11 +27,32 @@ type Usage struct {
 	WriteUnits float64 `json:"write_units"`
 }
 
+// QueueOperation is one kind of access to a queue by one function.
+type QueueOperation struct {
+	Function string `json:"function"`
+	Action   string `json:"action"` // as IAM names it: a batch of messages is sent by sqs:SendMessage too
+	Queue    string `json:"queue"`
+}
+
+// QueueUsage is how often an operation happened, with how many messages, and the requests that SQS bills.
+type QueueUsage struct {
+	QueueOperation
+	Calls    int `json:"calls"`
+	Messages int `json:"messages"`
+	Requests int `json:"requests"`
+}
+
+// billedChunk is what SQS bills as one request, in bytes: each 64 KB of a payload.
+//
+// https://aws.amazon.com/sqs/pricing/
+const billedChunk = 64 << 10
+
 // Counters collects counts. Its methods may be called from many goroutines.
 type Counters struct {
 	mu     sync.Mutex
 	events map[string]map[string]int
 	usage  map[Operation]Usage
+	queues map[QueueOperation]QueueUsage
 }
 
 // Snapshot is a copy of the counters. Events maps what happened ("invocations", "cold_starts", "async_invokes",
@@ -39,6 +60,7 @@ type Counters struct {
 type Snapshot struct {
 	Events   map[string]map[string]int `json:"events"`
 	DynamoDB []Usage                   `json:"dynamodb"`
+	SQS      []QueueUsage              `json:"sqs"`
 }
 
 // Count adds one event of a function.
@@ -71,11 +93,27 @@ func (c *Counters) add(usages []Usage) {
 	}
 }
 
+// CountQueue adds one request of a function to a queue: the IAM action that it needed, the messages that it carried and
+// their bytes.
+func (c *Counters) CountQueue(operation QueueOperation, messages, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.queues == nil {
+		c.queues = map[QueueOperation]QueueUsage{}
+	}
+	sum := c.queues[operation]
+	sum.QueueOperation = operation
+	sum.Calls++
+	sum.Messages += messages
+	sum.Requests += max(1, (bytes+billedChunk-1)/billedChunk)
+	c.queues[operation] = sum
+}
+
 // Snapshot returns a copy of what was counted since the last Reset.
 func (c *Counters) Snapshot() Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Snapshot{Events: map[string]map[string]int{}, DynamoDB: []Usage{}}
+	s := Snapshot{Events: map[string]map[string]int{}, DynamoDB: []Usage{}, SQS: []QueueUsage{}}
 	for what, functions := range c.events {
 		s.Events[what] = maps.Clone(functions)
 	}
@@ -84,6 +122,10 @@ func (c *Counters) Snapshot() Snapshot {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Table, b.Table),
 			cmp.Compare(a.Index, b.Index), cmp.Compare(a.Action, b.Action))
 	})
+	s.SQS = append(s.SQS, slices.Collect(maps.Values(c.queues))...)
+	slices.SortFunc(s.SQS, func(a, b QueueUsage) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Action, b.Action))
+	})
 	return s
 }
 
@@ -91,5 +133,5 @@ func (c *Counters) Snapshot() Snapshot {
 func (c *Counters) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.events, c.usage = nil, nil
+	c.events, c.usage, c.queues = nil, nil, nil
 }

@@ -112,8 +112,24 @@ func TestErrorsPassThroughAndResetForgets(t *testing.T) {
 		t.Errorf("PutItem = %+v", u)
 	}
 	c.Count("posts", "Fn")
+	c.CountQueue(meter.QueueOperation{Function: "Fn"}, 1, 1)
 	c.Reset()
-	if got := c.Snapshot(); len(got.DynamoDB) != 0 || len(got.Events) != 0 {
+	if got := c.Snapshot(); len(got.DynamoDB) != 0 || len(got.SQS) != 0 || len(got.Events) != 0 {
 		t.Errorf("after the reset: %+v", got)
+	}
+}
+
+func TestQueuesAreCountedAsTheyAreBilled(t *testing.T) {
+	c := &meter.Counters{}
+	send := meter.QueueOperation{Function: "Fn", Action: "sqs:SendMessage", Queue: "jobs"}
+	c.CountQueue(send, 1, 10)
+	c.CountQueue(send, 10, 64<<10+1)
+	c.CountQueue(meter.QueueOperation{Function: "Fn", Action: "sqs:ReceiveMessage", Queue: "jobs"}, 0, 0)
+	got := c.Snapshot().SQS
+	if len(got) != 2 || got[0].Action != "sqs:ReceiveMessage" || got[0].Requests != 1 {
+		t.Fatalf("usage = %+v", got)
+	}
+	if want := (meter.QueueUsage{QueueOperation: send, Calls: 2, Messages: 11, Requests: 3}); got[1] != want {
+		t.Errorf("usage = %+v, want %+v", got[1], want)
 	}
 }

@@ -17,6 +17,7 @@ func (r *Runner) environment(f *template.Function) map[string]string {
 		"AWS_ENDPOINT_URL_DYNAMODB": r.dynamodb,
 		"AWS_ENDPOINT_URL_LAMBDA":   base,
 		"AWS_ENDPOINT_URL_SESV2":    base,
+		"AWS_ENDPOINT_URL_SQS":      base,
 		"LOCAL_KEY_FILE":            r.keyFile,
 	}
 	if f.Environment["MAIL_FROM"] == "" {

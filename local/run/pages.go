@@ -14,6 +14,7 @@ import (
 
 	"github.com/tokenim/tokenim/local/gateway/wsapi"
 	"github.com/tokenim/tokenim/local/mailbox"
+	"github.com/tokenim/tokenim/local/queues"
 	"github.com/tokenim/tokenim/local/schedules"
 )
 
@@ -64,6 +65,8 @@ func (r *Runner) serveInternal(w http.ResponseWriter, req *http.Request, tables 
 		r.sockets.ServeManagement(w, req)
 	case strings.HasPrefix(req.URL.Path, "/2015-03-31/"):
 		r.host.ServeHTTP(w, req)
+	case queues.Takes(req):
+		r.queues.ServeHTTP(w, req)
 	case strings.HasPrefix(req.URL.Path, "/v2/email/"):
 		r.mails.ServeSES(w, req)
 	default:
@@ -78,6 +81,8 @@ func (r *Runner) serveInternal(w http.ResponseWriter, req *http.Request, tables 
 //	GET  /_local/connections  the IDs of the open sockets
 //	POST /_local/faults       see Faults
 //	POST /_local/clock        {"advance_seconds": n} moves the clock of the sockets' idle and lifetime limits
+//	GET  /_local/queues       how many messages each queue has, see queues.Depth
+//	POST /_local/queues/clock {"advance_seconds": n} moves the clock of the queues' delays and time-outs
 //	POST /_local/schedules/F  runs the schedule of function F now, see runSchedule
 //	     /_local/mail         what was sent, see mailbox.Pages
 //
@@ -89,10 +94,10 @@ func (r *Runner) ownPages() http.Handler {
 	mux.HandleFunc("POST /_local/stats/reset", own(func(struct{}) { r.counters.Reset() }))
 	if r.sockets != nil {
 		mux.HandleFunc("GET /_local/connections", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, r.sockets.Connections()) })
-		mux.HandleFunc("POST /_local/clock", own(func(c clockChange) {
-			r.sockets.Advance(time.Duration(c.AdvanceSeconds * float64(time.Second)))
-		}))
+		mux.HandleFunc("POST /_local/clock", own(func(c clockChange) { r.sockets.Advance(c.by()) }))
 	}
+	mux.HandleFunc("GET /_local/queues", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, r.queues.Depths()) })
+	mux.HandleFunc("POST /_local/queues/clock", own(func(c clockChange) { r.queues.Advance(c.by()) }))
 	mux.HandleFunc("POST /_local/faults", own(r.inject))
 	mux.HandleFunc("POST /_local/schedules/{function}", r.runSchedule)
 	mux.Handle(mailbox.PagePath, r.mails.Pages())
@@ -119,19 +124,30 @@ func namesThisMachine(host string) bool {
 //
 //	"double_async": n    the next n asynchronous invocations happen twice
 //	"fail_mails": n      the next n mails are refused, as SES does beyond the sending rate
+//	"fail_queues": n     the next n requests to queues are refused, as SQS does now and then; the SDK asks three times
+//	"double_queued": n   the next n batches of queues' messages come twice
 type Faults struct {
 	wsapi.Faults
 	DoubleAsync int `json:"double_async"`
 	FailMails   int `json:"fail_mails"`
+
+	FailQueues   int `json:"fail_queues"`
+	DoubleQueued int `json:"double_queued"`
 }
 
 type clockChange struct {
 	AdvanceSeconds float64 `json:"advance_seconds"`
 }
 
+func (c clockChange) by() time.Duration {
+	return time.Duration(c.AdvanceSeconds * float64(time.Second))
+}
+
 func (r *Runner) inject(f Faults) {
 	r.host.DoubleNext(f.DoubleAsync)
 	r.mails.FailNext(f.FailMails)
+	r.queues.FailNext(f.FailQueues)
+	r.queues.DoubleNext(f.DoubleQueued)
 	if r.sockets != nil {
 		r.sockets.Inject(f.Faults)
 	}

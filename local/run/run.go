@@ -20,6 +20,7 @@ import (
 	"github.com/tokenim/tokenim/local/lambda"
 	"github.com/tokenim/tokenim/local/mailbox"
 	"github.com/tokenim/tokenim/local/meter"
+	"github.com/tokenim/tokenim/local/queues"
 	"github.com/tokenim/tokenim/local/schedules"
 	"github.com/tokenim/tokenim/local/streams"
 	"github.com/tokenim/tokenim/local/template"
@@ -43,6 +44,7 @@ type Runner struct {
 	counters meter.Counters
 	host     *lambda.Host
 	mails    *mailbox.Box
+	queues   *queues.Service
 	schedule *schedules.Scheduler
 	sockets  *wsapi.API // nil when the template has no WebSocket API
 	closers  []func()   // run last to first
@@ -66,8 +68,8 @@ func Start(ctx context.Context, o Options) (*Runner, error) {
 
 func (r *Runner) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		r.readTemplate, r.listen, r.openData, r.openMailbox, r.build, r.startEngine, r.startFunctions, r.startSchedules, r.serve,
-		r.pollStreams, r.announce, r.watch,
+		r.readTemplate, r.listen, r.openData, r.openMailbox, r.openQueues, r.build, r.startEngine, r.startFunctions, r.startSchedules, r.serve,
+		r.pollStreams, r.pollQueues, r.announce, r.watch,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -108,9 +110,6 @@ func (r *Runner) readTemplate(context.Context) error {
 	tpl, err := template.Load(r.options.Template, r.options.Parameters)
 	if err != nil {
 		return err
-	}
-	for _, q := range tpl.Queues {
-		return fmt.Errorf("function %s has an SQS event: not supported yet by the laptop runner", q.Function)
 	}
 	r.tpl = tpl
 	return nil
@@ -159,6 +158,21 @@ func (r *Runner) openMailbox(context.Context) error {
 	}
 	r.mails = box
 	r.onClose(box.Close)
+	return nil
+}
+
+func (r *Runner) openQueues(context.Context) error {
+	path := filepath.Join(r.options.Data, "queues.jsonl")
+	if r.options.Memory {
+		path = ""
+	}
+	service, err := queues.Open(queues.Options{
+		Queues: r.tpl.Queues, Path: path, Log: r.log, Caller: caller, Count: r.counters.CountQueue})
+	if err != nil {
+		return err
+	}
+	r.queues = service
+	r.onClose(service.Close)
 	return nil
 }
 
@@ -277,5 +291,11 @@ func (r *Runner) pollStreams(ctx context.Context) error {
 		return err
 	}
 	r.onClose(p.Close)
+	return nil
+}
+
+// pollQueues calls the functions that the template puts on queues.
+func (r *Runner) pollQueues(context.Context) error {
+	r.onClose(r.queues.Poll(r.tpl.QueueTriggers, r.host, r.options.DoubleEvery).Close)
 	return nil
 }

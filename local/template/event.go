@@ -93,9 +93,3 @@ func tableOfStream(stream string) (string, error) {
 	}
 	return name, nil
 }
-
-func (l *loader) queueEvent(function string, properties map[string]any) error {
-	queue, _ := properties["Queue"].(string)
-	l.tpl.Queues = append(l.tpl.Queues, &QueueTrigger{Function: function, Queue: queue})
-	return nil
-}

@@ -16,6 +16,7 @@ const (
 	typeHTTP      = "AWS::Serverless::HttpApi"
 	typeWebSocket = "AWS::Serverless::WebSocketApi"
 	typeTable     = "AWS::DynamoDB::Table"
+	typeQueue     = "AWS::SQS::Queue"
 )
 
 // Load reads the template at path. Parameters in params override the template's defaults; one that the template does
@@ -43,8 +44,11 @@ func build(tree map[string]any, params map[string]string) (*Template, error) {
 		l.tpl.Resources[id] = kind(resource)
 	}
 	conditions, _ := tree["Conditions"].(map[string]any)
-	l.scope = scope{parameters: parameters, resources: l.tpl.Resources, conditions: conditions}
+	l.scope = scope{parameters: parameters, resources: l.tpl.Resources, conditions: conditions, names: map[string]string{}}
 	if err := l.scope.checkConditions(); err != nil {
+		return nil, err
+	}
+	if err := l.scope.readQueueNames(resources); err != nil {
 		return nil, err
 	}
 	if err := l.readGlobals(tree["Globals"]); err != nil {
@@ -69,7 +73,7 @@ type loader struct {
 
 func (l *loader) resource(id string, resource map[string]any) error {
 	read := map[string]func(string, any) error{
-		typeFunction: l.function, typeHTTP: l.http, typeWebSocket: l.webSocket, typeTable: l.table,
+		typeFunction: l.function, typeHTTP: l.http, typeWebSocket: l.webSocket, typeTable: l.table, typeQueue: l.queue,
 	}[l.tpl.Resources[id]]
 	if read == nil {
 		return nil
@@ -99,6 +103,9 @@ func (l *loader) readGlobals(tree any) error {
 
 // check holds the parts to each other once all are there.
 func (l *loader) check() error {
+	if err := l.checkQueues(); err != nil {
+		return err
+	}
 	if len(l.routes) > 0 && l.tpl.HTTP == nil {
 		return fmt.Errorf("functions have HttpApi events, but the template has no %s", typeHTTP)
 	}

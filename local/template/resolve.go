@@ -12,6 +12,7 @@ type scope struct {
 	parameters map[string]string
 	resources  map[string]string // logical ID -> type
 	conditions map[string]any    // name -> unresolved
+	names      map[string]string // logical ID -> the name that the resource gives itself, of queues
 }
 
 // noValue is what !Ref AWS::NoValue gives: the property or the item that has it is not there.
@@ -87,7 +88,7 @@ func (s scope) call(i intrinsic) (any, error) {
 	return nil, fmt.Errorf("%s is not supported by the laptop runner", i.name)
 }
 
-// ref resolves a pseudo parameter, a parameter, or a resource to its physical name.
+// ref resolves a pseudo parameter, a parameter, or a resource to its physical name; a queue to its URL.
 func (s scope) ref(name string) (string, error) {
 	pseudo := map[string]string{
 		"AWS::Region": Region, "AWS::AccountId": Account, "AWS::Partition": Partition,
@@ -99,8 +100,11 @@ func (s scope) ref(name string) (string, error) {
 	if value, ok := s.parameters[name]; ok {
 		return value, nil
 	}
-	if kind, ok := s.resources[name]; ok {
-		return physical(kind, name), nil
+	switch kind, ok := s.resources[name]; {
+	case kind == typeQueue:
+		return queueURL(s.name(kind, name)), nil
+	case ok:
+		return s.name(kind, name), nil
 	}
 	return "", fmt.Errorf("%q is neither a parameter nor a resource of this template", name)
 }
@@ -135,7 +139,7 @@ func (s scope) attribute(argument string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("%q is not a resource of this template", id)
 	}
-	name := physical(kind, id)
+	name := s.name(kind, id)
 	switch {
 	case attribute == "Arn" && kind == typeFunction:
 		return FunctionARN(name), nil
@@ -147,8 +151,12 @@ func (s scope) attribute(argument string) (string, error) {
 		return endpoint(name), nil
 	case attribute == "Arn" && kind == "AWS::KMS::Key":
 		return arn("kms", "key/"+name), nil
-	case attribute == "Arn" && kind == "AWS::SQS::Queue":
-		return arn("sqs", name), nil
+	case attribute == "Arn" && kind == typeQueue:
+		return queueARN(name), nil
+	case attribute == "QueueName" && kind == typeQueue:
+		return name, nil
+	case attribute == "QueueUrl" && kind == typeQueue:
+		return queueURL(name), nil
 	}
 	return "", fmt.Errorf("attribute %s of a %s is not supported by the laptop runner", argument, kind)
 }
@@ -162,12 +170,17 @@ func arn(service, rest string) string {
 	return strings.Join([]string{"arn", Partition, service, Region, Account, rest}, ":")
 }
 
+// name is what a resource names itself, or what the runner names it.
+func (s scope) name(kind, id string) string {
+	return first(s.names[id], physical(kind, id))
+}
+
 // physical names a resource. Functions keep their logical ID, so that logs and errors name what the template names.
 func physical(kind, id string) string {
 	if kind == typeFunction {
 		return id
 	}
-	if kind == typeTable || kind == "AWS::SQS::Queue" {
+	if kind == typeTable || kind == typeQueue {
 		return kebab(id)
 	}
 	return strings.ToLower(id)

@@ -1,5 +1,5 @@
 // Package template reads the parts of template.yaml that a stand-in for AWS needs: functions with their environment,
-// HTTP and WebSocket routes, tables and triggers. Intrinsic functions are resolved on the way, with the account, the
+// HTTP and WebSocket routes, tables, queues and triggers. Intrinsic functions are resolved on the way, with the account, the
 // Region and the names that the laptop runner gives to resources:
 //
 //	tpl, err := template.Load("template.yaml", nil)
@@ -34,9 +34,11 @@ type Template struct {
 	HTTP       *HTTPAPI          // nil when the template has none
 	WebSocket  *WebSocketAPI     // nil when the template has none
 	Tables     []*Table          // by ID
+	Queues     []*Queue          // by ID
 	Streams    []*StreamTrigger
-	Queues     []*QueueTrigger
 	Schedules  []*ScheduleTrigger
+
+	QueueTriggers []*QueueTrigger
 }
 
 // Function is one AWS::Serverless::Function.
@@ -129,9 +131,6 @@ type StreamTrigger struct {
 	PartialBatches bool          // FunctionResponseTypes has ReportBatchItemFailures
 }
 
-// QueueTrigger is an event of type SQS.
-type QueueTrigger struct{ Function, Queue string }
-
 // Function returns the function of that name or alias, or nil.
 func (t *Template) Function(name string) *Function {
 	for _, f := range t.Functions {
@@ -172,6 +171,7 @@ func (t *Template) TableVariables() map[string]string {
 func (t *Template) sort() {
 	sort.Slice(t.Functions, func(i, j int) bool { return t.Functions[i].Name < t.Functions[j].Name })
 	sort.Slice(t.Tables, func(i, j int) bool { return t.Tables[i].ID < t.Tables[j].ID })
+	sort.Slice(t.Queues, func(i, j int) bool { return t.Queues[i].ID < t.Queues[j].ID })
 	if t.HTTP != nil {
 		sort.Slice(t.HTTP.Routes, func(i, j int) bool { return t.HTTP.Routes[i].Key() < t.HTTP.Routes[j].Key() })
 	}

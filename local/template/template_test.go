@@ -152,6 +152,83 @@ func TestLoadRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
+const queueTemplate = `
+Globals: {Function: {Timeout: 30}}
+Resources:
+  JobsQueue:
+    Type: AWS::SQS::Queue
+    Properties:
+      DelaySeconds: 5
+      VisibilityTimeout: 180
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt JobsDead.Arn, maxReceiveCount: 3}
+  JobsDead:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: !Sub "${AWS::StackName}-dead", MessageRetentionPeriod: 1209600, SqsManagedSseEnabled: true}
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/worker/
+      Environment: {Variables: {JOBS: !Ref JobsQueue, NAME: !GetAtt JobsQueue.QueueName, DEAD: !Ref JobsDead, SUB: !Sub "${JobsDead} ${JobsDead.Arn}"}}
+      Events:
+        Jobs: {Type: SQS, Properties: {Queue: !GetAtt JobsQueue.Arn, BatchSize: 100, MaximumBatchingWindowInSeconds: 2, FunctionResponseTypes: [ReportBatchItemFailures], ScalingConfig: {MaximumConcurrency: 4}}}
+`
+
+func TestLoadReadsQueues(t *testing.T) {
+	tpl, err := template.Load(write(t, queueTemplate), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []template.Queue{
+		{ID: "JobsDead", Name: "tokenim-local-dead", Visibility: 30 * time.Second, Retention: 14 * 24 * time.Hour, MaximumSize: 1 << 20},
+		{ID: "JobsQueue", Name: "jobs-queue", Delay: 5 * time.Second, Visibility: 3 * time.Minute, Retention: 4 * 24 * time.Hour, MaximumSize: 1 << 20, DeadLetters: "tokenim-local-dead", MaxReceives: 3},
+	}
+	if len(tpl.Queues) != 2 || *tpl.Queues[0] != want[0] || *tpl.Queues[1] != want[1] {
+		t.Errorf("queues = %+v, %+v", tpl.Queues[0], tpl.Queues[1])
+	}
+	trigger := template.QueueTrigger{Function: "Worker", Queue: "jobs-queue", BatchSize: 100, Window: 2 * time.Second, PartialBatches: true, Concurrency: 4}
+	if len(tpl.QueueTriggers) != 1 || *tpl.QueueTriggers[0] != trigger {
+		t.Errorf("triggers = %+v", tpl.QueueTriggers)
+	}
+	const base = "https://sqs.us-east-1.amazonaws.com/000000000000/"
+	for name, value := range map[string]string{"JOBS": base + "jobs-queue", "NAME": "jobs-queue", "DEAD": base + "tokenim-local-dead",
+		"SUB": base + "tokenim-local-dead arn:aws:sqs:us-east-1:000000000000:tokenim-local-dead"} {
+		if got := tpl.Function("Worker").Environment[name]; got != value {
+			t.Errorf("%s = %s, want %s", name, got, value)
+		}
+	}
+}
+
+func TestLoadRefusesQueuesThatAWSRefusesOrTheRunnerDoesNotKnow(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"property":    {"DelaySeconds: 5", "Priority: 5", "Priority"},
+		"FIFO":        {"DelaySeconds: 5", "FifoQueue: true", "FifoQueue"},
+		"delay":       {"DelaySeconds: 5", "DelaySeconds: 901", "DelaySeconds 901"},
+		"receives":    {"maxReceiveCount: 3", "maxReceiveCount: 0", "maxReceiveCount 0"},
+		"itself":      {"!GetAtt JobsDead.Arn, max", "!GetAtt JobsQueue.Arn, max", "not another queue"},
+		"dead":        {"!GetAtt JobsDead.Arn, max", "\"arn:aws:sqs:us-east-1:000000000000:none\", max", "none"},
+		"same name":   {"RedrivePolicy: {deadLetterTargetArn: !GetAtt JobsDead.Arn, maxReceiveCount: 3}", "QueueName: tokenim-local-dead", "named tokenim-local-dead too"},
+		"too short":   {"VisibilityTimeout: 180", "VisibilityTimeout: 29", "less than the Timeout"},
+		"no ARN":      {"Queue: !GetAtt JobsQueue.Arn", "Queue: !Ref JobsQueue", "not the Arn"},
+		"unknown":     {"Queue: !GetAtt JobsQueue.Arn", "Queue: arn:aws:sqs:us-east-1:000000000000:none", "none"},
+		"no window":   {"MaximumBatchingWindowInSeconds: 2", "MaximumBatchingWindowInSeconds: 0", "BatchSize 100"},
+		"concurrency": {"MaximumConcurrency: 4", "MaximumConcurrency: 1", "MaximumConcurrency 1"},
+		"filter":      {"BatchSize: 100", "FilterCriteria: {}", "FilterCriteria"},
+		"response":    {"[ReportBatchItemFailures]", "[All]", "All"},
+		"attribute":   {"JobsQueue.QueueName", "JobsQueue.Depth", "JobsQueue.Depth"},
+		"condition":   {"Type: AWS::SQS::Queue\n    Properties:\n      Delay", "Type: AWS::SQS::Queue\n    Condition: Never\n    Properties:\n      Delay", "Never"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(queueTemplate, c.old, c.new, 1)
+			if text == queueTemplate {
+				t.Fatal("nothing to replace")
+			}
+			if _, err := template.Load(write(t, text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error = %v, want one that names %s", err, c.want)
+			}
+		})
+	}
+}
+
 func TestLoadRefusesAnUnknownParameter(t *testing.T) {
 	_, err := template.Load("../../template.yaml", map[string]string{"Nope": "1"})
 	if err == nil || !strings.Contains(err.Error(), "Nope") {

@@ -143,6 +143,8 @@ type Subject struct {
 	// Rights are what it may do, ChangedAt is when its statements were changed last.
 	Rights    authz.Rights
 	ChangedAt time.Time
+	// Epoch is the token epoch of a user; 0 for keys.
+	Epoch int64
 	// Policy is the copy of the app's policy that a key has, by which its requests are judged; none for users.
 	Policy authz.Policy
 	// CreatedAt is when the subject came to be, CreatedBy who made a key, "" where nobody did.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/tokenim/tokenim/shared/api"
@@ -60,8 +61,8 @@ func (r routes) bulk(edge *api.API) {
 	api.Register(edge, api.Operation{
 		ID: "revoke-grants", Method: http.MethodPost, Path: "/grants/revoke", Tag: "Authorization", Status: http.StatusOK,
 		Summary: "Revoke many at once", Permission: authz.GrantsManage,
-		Description: "Grants, and scopes of keys, as the review lists them: each with a result of its own. Taking scopes from a key asks for keys:manage too.",
-		Errors:      []fault.Code{fault.GrantNotFound, fault.GrantExceeds, fault.KeyNotFound, fault.KeyNotActive, fault.AppDeleted},
+		Description: "Grants, and scopes of keys, as the review lists them: each with a result of its own. Taking scopes from a key asks for keys:manage too; one that it does not have is no error.",
+		Errors:      []fault.Code{fault.GrantNotFound, fault.GrantExceeds, fault.KeyNotFound, fault.KeyNotActive, fault.ScopeUnknown, fault.AppDeleted},
 	}, r.revokeMany)
 }
 
@@ -72,8 +73,7 @@ func (r routes) createMany(ctx context.Context, caller authz.Caller, in *bulkInp
 			key = fmt.Sprintf("%s %d of many", key, i)
 		}
 		made, err := r.Grant(ctx, caller, in.Body.Grants[i].wish(key))
-		view := made.View()
-		return result{Grant: &view}, err
+		return r.resultOf(ctx, caller, made, err)
 	})
 }
 
@@ -82,15 +82,32 @@ func (r routes) revokeMany(ctx context.Context, caller authz.Caller, in *bulkRev
 	return each(ctx, len(grants)+len(scopes), func(i int) (result, error) {
 		if i < len(grants) {
 			revoked, err := r.Revoke(ctx, caller, id.Grant(grants[i]), in.Body.Reason)
-			view := revoked.View()
-			return result{Grant: &view}, err
+			return r.resultOf(ctx, caller, revoked, err)
 		}
 		narrowed := scopes[i-len(grants)]
-		if err := caller.Require(authz.KeysManage); err != nil {
-			return result{}, err
-		}
-		return result{KeyID: narrowed.KeyID}, r.Keys.Narrow(ctx, caller.App, id.Key(narrowed.KeyID), narrowed.Scopes, record.By(caller, in.Body.Reason))
+		return result{KeyID: narrowed.KeyID}, r.narrow(ctx, caller, narrowed, in.Body.Reason)
 	})
+}
+
+func (r routes) resultOf(ctx context.Context, caller authz.Caller, grant Grant, err error) (result, error) {
+	out, err := r.shown(ctx, caller, grant, err)
+	if err != nil {
+		return result{}, err
+	}
+	return result{Grant: &out.Body}, nil
+}
+
+// narrow takes scopes from a key. One that no key can have is refused: whoever mistyped it would take it for gone.
+func (r routes) narrow(ctx context.Context, caller authz.Caller, from keyScopes, reason string) error {
+	if err := caller.Require(authz.KeysManage); err != nil {
+		return err
+	}
+	for i, scope := range from.Scopes {
+		if !slices.Contains(authz.Scopes(), scope) {
+			return fault.Invalid(fault.Field{Name: fmt.Sprintf("scopes[%d]", i), Code: fault.ScopeUnknown, Args: []any{scope}})
+		}
+	}
+	return r.Keys.Narrow(ctx, caller.App, id.Key(from.KeyID), from.Scopes, record.By(caller, reason))
 }
 
 // guarded turns a defect into an error: here, a panic would end the process, with all that it is answering.

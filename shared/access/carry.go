@@ -18,7 +18,7 @@ func (s *Service) Carry(ctx context.Context, app id.App, from, to id.Key, origin
 		return err
 	}
 	origin.Reason = "carried over at the rotation of " + string(from)
-	for _, statement := range standing(subject.Rights.Statements, s.Clock.Now()) {
+	for _, statement := range subject.Rights.Statements {
 		if err := untilUnchanged(ctx, func() error { return s.carry(ctx, app, to, statement.Grant, origin) }); err != nil {
 			return refusal(err)
 		}
@@ -26,7 +26,7 @@ func (s *Service) Carry(ctx context.Context, app id.App, from, to id.Key, origin
 	return nil
 }
 
-// carry makes the grant of a statement that stands, if there is none.
+// carry makes the grant of a statement, if that stands and there is none.
 func (s *Service) carry(ctx context.Context, app id.App, to id.Key, grant id.Grant, origin record.Origin) error {
 	if _, err := s.Store.Get(ctx, app, grant); !errors.Is(err, ErrNotFound) {
 		return err
@@ -35,14 +35,18 @@ func (s *Service) carry(ctx context.Context, app id.App, to id.Key, grant id.Gra
 	if err != nil {
 		return err
 	}
-	now := s.after(subject.ChangedAt)
-	statements := standing(subject.Rights.Statements, now)
+	book, err := s.Store.Book(ctx, app)
+	if err != nil {
+		return err
+	}
+	now, policy := s.after(subject.ChangedAt), book.Policy()
+	statements := standing(subject.Rights.Statements, &policy, now)
 	for _, statement := range statements {
 		if statement.Grant != grant {
 			continue
 		}
 		made := Grant{ID: grant, App: app, Subject: string(to), Statement: statement, CreatedAt: now, CreatedBy: origin.Actor, Reason: origin.Reason}
-		effect := statement.Effect(&subject.Policy)
+		effect := statement.Effect(&policy)
 		written := record.New(record.OfApp(app), now, origin, record.GrantCreated, made.Subject, nil, made.View())
 		_, err := s.Store.Put(ctx, Grantor{}, made, subject, slices.Clone(statements), written.About((effect.Allow | effect.Deny).Names()...))
 		if errors.Is(err, ErrExists) {

@@ -22,6 +22,9 @@ const (
 // wholeApp is the resource that is no group.
 const wholeApp = "app"
 
+// onlyNow says that there is no past to be told.
+var onlyNow = fault.Text{EN: "For developers there is only now: leave it out.", ZH: "对开发者只能查询当前情况：请省略该字段。"}
+
 // Question is who may, or could, do what.
 type Question struct {
 	// Subject is a key, a user, or a developer.
@@ -47,7 +50,7 @@ type Explanation struct {
 	Since      *time.Time       `json:"since,omitempty" doc:"Since when what decided stands."`
 	By         string           `json:"by,omitempty" doc:"The key, the developer or the user whose doing it is."`
 	Reason     string           `json:"reason,omitempty" doc:"Why, in their words."`
-	GrantedBy  []string         `json:"granted_by,omitempty" nullable:"false" doc:"Where it is denied, who could give it: members of the account with one of these roles, and keys and users that have all of the permissions that + joins."`
+	GrantedBy  []string         `json:"granted_by,omitempty" nullable:"false" doc:"Where it is denied, who could give it: members of the account with one of these roles, and keys and users that have all of the permissions that + joins and can hand them on: a user what it has for its own data to users only, and nobody for the whole app what is denied to them in a group."`
 	NeedsKey   bool             `json:"needs_key" doc:"For users: the permission reaches beyond their own data, and counts only with a token that was minted by a key that has it too."`
 }
 
@@ -84,8 +87,11 @@ func (q Question) check(now time.Time) error {
 	if q.Group != "" && !id.IsGroup(string(q.Group)) {
 		return invalid("resource")
 	}
-	if q.At.After(now) || !q.At.IsZero() && id.IsDeveloper(q.Subject) { // which roles members had is in the account's records
-		return invalid("at")
+	if q.At.After(now) {
+		return invalid("at", fault.MustBePast)
+	}
+	if !q.At.IsZero() && id.IsDeveloper(q.Subject) { // which roles members had is in the account's records
+		return invalid("at", onlyNow)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func TestExplainMembers(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	question.Permission, question.Group = authz.KeysManage, someGroup
-	want.Permission, want.Resource, want.Decision, want.Via, want.GrantedBy = authz.KeysManage, string(someGroup), "deny", authz.ViaNothing, []string{"owner"}
+	want.Permission, want.Resource, want.Decision, want.Via, want.GrantedBy = authz.KeysManage, string(someGroup), "deny", authz.ViaNothing, []string{"owner", "admin"}
 	if got := s.explain(t, question); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -19,9 +19,9 @@ type Grantor struct {
 	// PolicyVersion that of its copy of the policy.
 	Key                       id.Key
 	KeyVersion, PolicyVersion int64
-	// User is the end user, UserVersion that of the user's rights; "" for none.
-	User        id.User
-	UserVersion int64
+	// User is the end user, UserVersion that of the user's rights, Epoch the token epoch of the token; "" for none.
+	User               id.User
+	UserVersion, Epoch int64
 }
 
 // grantor returns the caller as a grantor.
@@ -31,7 +31,7 @@ func grantor(caller authz.Caller) Grantor {
 	}
 	by := Grantor{Key: caller.Key, KeyVersion: caller.Rights.Version, PolicyVersion: caller.PolicyVersion()}
 	if caller.EndUser {
-		by.User, by.UserVersion = caller.User, caller.UserRights.Version
+		by.User, by.UserVersion, by.Epoch = caller.User, caller.UserRights.Version, caller.Epoch
 	}
 	return by
 }
@@ -55,8 +55,8 @@ func (s *Service) decide(ctx context.Context, caller *authz.Caller, permission a
 	})
 }
 
-// reread gives the caller the rights that its key, and its user, have now. A credential whose key or user is gone is refused
-// as it would be by now.
+// reread gives the caller the rights that its key, and its user, have now. A credential that was revoked, or whose key or user
+// is gone, is refused as it would be by now.
 func (s *Service) reread(ctx context.Context, caller *authz.Caller) error {
 	gone := fault.New(fault.APIKeyRevoked)
 	if caller.EndUser {
@@ -75,7 +75,7 @@ func (s *Service) reread(ctx context.Context, caller *authz.Caller) error {
 		return nil
 	}
 	user, err := s.Store.Subject(ctx, caller.App, string(caller.User))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || err == nil && user.Epoch != caller.Epoch {
 		return gone
 	}
 	caller.UserRights = user.Rights

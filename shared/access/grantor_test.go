@@ -43,23 +43,24 @@ func (s *scene) caller(t storetest.T, key, user string) authz.Caller {
 	found := s.subject(t, key)
 	caller := authz.Caller{App: s.app, Key: id.Key(key), Rights: found.Rights, Policy: &found.Policy, At: s.now()}
 	if user != "" {
-		caller.EndUser, caller.User, caller.UserRights = true, id.User(user), s.subject(t, user).Rights
+		caller.EndUser, caller.User = true, id.User(user)
+		caller.UserRights, caller.Epoch = s.subject(t, user).Rights, s.subject(t, user).Epoch
 	}
 	return caller
 }
 
-// decides are the ways to hand something on or to change what others have, each about messages:send.
+// decides are the ways to hand something on or to change what others have, each about users:list.
 func (s *scene) decides(t *testing.T) map[string]func(caller authz.Caller) error {
-	role := s.role(t, "senders", nil, []string{"messages:send"})
-	denial := s.grant(t, access.Wish{Subject: s.key(), Permissions: []string{"messages:send"}, Deny: true})
-	other, name, send := s.key(), "mighty", []string{"messages:send"}
+	role := s.role(t, "listers", nil, []string{"users:list"})
+	denial := s.grant(t, access.Wish{Subject: s.key(), Permissions: []string{"users:list"}, Deny: true})
+	other, name, list := s.key(), "mighty", []string{"users:list"}
 	return map[string]func(caller authz.Caller) error{
 		"Grant": func(caller authz.Caller) error {
-			_, err := s.Grant(t.Context(), caller, access.Wish{Subject: other, Permissions: send})
+			_, err := s.Grant(t.Context(), caller, access.Wish{Subject: other, Permissions: list})
 			return err
 		},
 		"Grant to itself": func(caller authz.Caller) error {
-			_, err := s.Grant(t.Context(), caller, access.Wish{Subject: caller.By(), Permissions: send})
+			_, err := s.Grant(t.Context(), caller, access.Wish{Subject: caller.By(), Permissions: list})
 			return err
 		},
 		"Revoke": func(caller authz.Caller) error {
@@ -67,11 +68,11 @@ func (s *scene) decides(t *testing.T) map[string]func(caller authz.Caller) error
 			return err
 		},
 		"CreateRole": func(caller authz.Caller) error {
-			_, err := s.CreateRole(t.Context(), caller, access.RoleWish{Name: &name, Permissions: send})
+			_, err := s.CreateRole(t.Context(), caller, access.RoleWish{Name: &name, Permissions: list})
 			return err
 		},
 		"ChangeRole": func(caller authz.Caller) error {
-			_, err := s.ChangeRole(t.Context(), caller, string(role.ID), access.RoleWish{Permissions: send})
+			_, err := s.ChangeRole(t.Context(), caller, string(role.ID), access.RoleWish{Permissions: list})
 			return err
 		},
 		"DeleteRole": func(caller authz.Caller) error {
@@ -81,7 +82,7 @@ func (s *scene) decides(t *testing.T) map[string]func(caller authz.Caller) error
 	}
 }
 
-// losses are the ways to lose the right to hand messages:send on, and what whoever tries it is told.
+// losses are the ways to lose the right to hand users:list on, and what whoever tries it is told.
 func (s *scene) losses(t *testing.T, key, user string) map[string]struct {
 	lose func()
 	want fault.Code
@@ -101,12 +102,24 @@ func (s *scene) losses(t *testing.T, key, user string) map[string]struct {
 		lose func()
 		want fault.Code
 	}{
-		"it is denied":                  {deny(holder, "messages:send"), fault.GrantExceeds},
+		"it is denied":                  {deny(holder, "users:list"), fault.GrantExceeds},
 		"granting is denied":            {deny(holder, "grants:manage", "roles:manage"), fault.PermissionDenied},
 		"granting is denied to the key": {deny(key, "grants:manage", "roles:manage"), fault.PermissionDenied},
 		"the key is revoked":            {func() { s.revokeKey(t, key) }, ended},
 		"the holder is gone":            {func() { s.store.Remove(s.app, holder) }, ended},
+		"its tokens are revoked":        {func() { s.revokeTokens(t, key, user) }, ended},
 	}
+}
+
+// revokeTokens revokes the tokens of the user; those of a key, which has none, by revoking the key.
+func (s *scene) revokeTokens(t storetest.T, key, user string) {
+	if user == "" {
+		s.revokeKey(t, key)
+		return
+	}
+	found := s.subject(t, user)
+	found.Epoch++
+	s.store.AddUser(s.app, found)
 }
 
 // Nobody hands on what they have lost since they were let in: neither a key nor an end user, in no way.
@@ -116,10 +129,10 @@ func TestNobodyHandsOnWhatTheyLost(t *testing.T) {
 			for how := range newScene().losses(t, "", "") {
 				name := fmt.Sprintf("%s, where %s, by an end user: %v", way, how, endUser)
 				s := newScene()
-				key, user := s.key("messages:send", "grants:manage", "roles:manage"), ""
+				key, user := s.key("users:list", "grants:manage", "roles:manage"), ""
 				if endUser {
 					user = s.user()
-					s.grant(t, access.Wish{Subject: user, Permissions: []string{"messages:send", "grants:manage", "roles:manage"}})
+					s.grant(t, access.Wish{Subject: user, Permissions: []string{"users:list", "grants:manage", "roles:manage"}})
 				}
 				decide, loss := s.decides(t)[way], s.losses(t, key, user)[how]
 				caller := s.caller(t, key, user)
@@ -157,10 +170,10 @@ func TestWhoStillMayDecides(t *testing.T) {
 	for way := range newScene().decides(t) {
 		for _, endUser := range []bool{false, true} {
 			s := newScene()
-			key, user := s.key("messages:send", "grants:manage", "roles:manage"), ""
+			key, user := s.key("users:list", "grants:manage", "roles:manage"), ""
 			if endUser {
 				user = s.user()
-				s.grant(t, access.Wish{Subject: user, Permissions: []string{"grants:manage", "roles:manage"}})
+				s.grant(t, access.Wish{Subject: user, Permissions: []string{"users:list", "grants:manage", "roles:manage"}})
 			}
 			decide, caller := s.decides(t)[way], s.caller(t, key, user)
 			store, changes := &overtaken{Store: s.store}, []func(){
@@ -196,7 +209,7 @@ func TestRevocationRacesGranting(t *testing.T) {
 	for round := range 200 {
 		s := newScene()
 		s.Store = s.store
-		key, others := s.key("messages:send"), []string{s.key(), s.key(), s.key()}
+		key, others := s.key("users:list"), []string{s.key(), s.key(), s.key()}
 		may := s.grant(t, access.Wish{Subject: key, Permissions: []string{"grants:manage"}})
 		caller := s.caller(t, key, "")
 		behind := -1
@@ -210,14 +223,14 @@ func TestRevocationRacesGranting(t *testing.T) {
 		}
 		for i, err := range storetest.AtOnce(1+len(others), func(i int) error {
 			if i > 0 {
-				_, err := s.Grant(t.Context(), caller, access.Wish{Subject: others[i-1], Permissions: []string{"messages:send"}})
+				_, err := s.Grant(t.Context(), caller, access.Wish{Subject: others[i-1], Permissions: []string{"users:list"}})
 				return err
 			}
 			var err error
 			if round%2 == 0 {
 				_, err = s.Revoke(t.Context(), s.owner(), may.ID, "")
 			} else {
-				_, err = s.Grant(t.Context(), s.owner(), access.Wish{Subject: key, Permissions: []string{"messages:send"}, Deny: true})
+				_, err = s.Grant(t.Context(), s.owner(), access.Wish{Subject: key, Permissions: []string{"users:list"}, Deny: true})
 			}
 			behind = byKey()
 			return err

@@ -79,13 +79,17 @@ func (w Wish) statement() (authz.Statement, error) {
 	if (w.Role == "") == (len(w.Permissions) == 0) || w.Role != "" && w.Deny {
 		return statement, fault.New(fault.GrantUnclear)
 	}
-	kind := authz.Keys
-	if id.IsUser(w.Subject) {
-		kind = authz.Users
-	}
 	var err error
-	statement.Set, err = parse(w.Permissions, "permissions", kind)
+	statement.Set, err = parse(w.Permissions, "permissions", kindOf(w.Subject))
 	return statement, err
+}
+
+// kindOf returns the kind of a subject, which may be gone by now.
+func kindOf(subject string) authz.Kind {
+	if id.IsUser(subject) {
+		return authz.Users
+	}
+	return authz.Keys
 }
 
 // parse reads permissions that can be granted in an app, to subjects of one of the kinds.
@@ -104,15 +108,23 @@ func parse(names []string, field string, kinds authz.Kind) (authz.Set, error) {
 	return set, nil
 }
 
-func kindName(kind authz.Kind) string {
-	if kind == authz.Users {
-		return "users"
+func kindName(kinds authz.Kind) fault.Text {
+	switch kinds {
+	case authz.Users:
+		return fault.Text{EN: "users", ZH: "用户"}
+	case authz.Keys:
+		return fault.Text{EN: "keys", ZH: "密钥"}
 	}
-	return "keys"
+	return fault.Text{EN: "keys or users", ZH: "密钥或用户"}
 }
 
-func invalid(field string) error {
-	return fault.Invalid(fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}})
+// invalid refuses a field's value, with what more there is to say.
+func invalid(field string, more ...fault.Text) error {
+	wrong := fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}}
+	for _, text := range more {
+		wrong.More = text
+	}
+	return fault.Invalid(wrong)
 }
 
 // put stores the grant for the subject as it is now. Where the ID is taken, made becomes the standing grant.
@@ -135,17 +147,17 @@ func (s *Service) put(ctx context.Context, caller authz.Caller, made *Grant, rol
 	}
 	now := s.after(subject.ChangedAt)
 	if until := made.Statement.Until; !until.IsZero() && !until.After(now) {
-		return invalid("until")
+		return invalid("until", fault.MustBeFuture)
 	}
 	if !subject.EndedAt.IsZero() && !now.Before(subject.EndedAt) {
 		return fault.New(fault.KeyNotActive)
 	}
 	effect := made.Statement.Effect(&policy)
-	if err := lacking(caller, made.Statement.Group, effect.Allow&authz.HeldBy(subject.Rights.Kind)); err != nil {
+	if err := lacking(caller, made.Statement.Group, subject.Rights.Kind, effect.Allow&authz.HeldBy(subject.Rights.Kind)); err != nil {
 		return err
 	}
 	made.CreatedAt = now
-	statements := append(standing(subject.Rights.Statements, now), made.Statement)
+	statements := append(standing(subject.Rights.Statements, &policy, now), made.Statement)
 	if len(statements) > MaxGrants {
 		return fault.New(fault.TooMany, MaxGrants)
 	}
@@ -179,11 +191,11 @@ func notFound() error {
 	return fault.Invalid(fault.Field{Name: "subject", Code: fault.SubjectNotFound, Args: []any{"subject"}})
 }
 
-// standing returns the statements that have not ended, but for the grant of the ID.
-func standing(statements []authz.Statement, now time.Time, without ...id.Grant) []authz.Statement {
+// standing returns the statements that have not ended, by themselves or with their role, but for the grant of the ID.
+func standing(statements []authz.Statement, policy *authz.Policy, now time.Time, without ...id.Grant) []authz.Statement {
 	kept := []authz.Statement{}
 	for _, each := range statements {
-		gone := len(without) > 0 && each.Grant == without[0]
+		gone := len(without) > 0 && each.Grant == without[0] || each.Role != "" && !policy.Has(each.Role)
 		if !gone && (each.Until.IsZero() || now.Before(each.Until)) {
 			kept = append(kept, each)
 		}
@@ -242,13 +254,13 @@ func (s *Service) revoke(ctx context.Context, caller authz.Caller, grant id.Gran
 	}
 	policy := book.Policy()
 	effect := found.Statement.Effect(&policy)
-	if err := lacking(caller, found.Statement.Group, effect.Deny); err != nil {
+	if err := lacking(caller, found.Statement.Group, kindOf(found.Subject), effect.Deny); err != nil {
 		return Grant{}, err
 	}
 	now := s.after(subject.ChangedAt)
 	before := found.View()
 	found.RevokedAt, found.RevokedBy = now, caller.By()
-	statements := standing(subject.Rights.Statements, now, grant)
+	statements := standing(subject.Rights.Statements, &policy, now, grant)
 	written := record.New(record.OfApp(caller.App), now, record.By(caller, reason), record.GrantRevoked, found.Subject, before, nil)
 	kept, err := s.Store.Revoke(ctx, grantor(caller), found, subject, statements, written.About((effect.Allow | effect.Deny).Names()...))
 	if errors.Is(err, ErrNotFound) {

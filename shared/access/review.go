@@ -121,7 +121,7 @@ func (r reviewer) review(subject Subject, made map[id.Grant]time.Time) Reviewed 
 	if reviewed.Active {
 		reviewed.Permissions = r.permissions(subject, made)
 	}
-	for _, statement := range standing(subject.Rights.Statements, r.now) {
+	for _, statement := range standing(subject.Rights.Statements, &r.policy, r.now) {
 		reviewed.Grants = append(reviewed.Grants, r.grant(subject, statement, made, reviewed.Active))
 	}
 	reviewed.Findings = r.findings(reviewed)

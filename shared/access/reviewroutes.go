@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/authz"
@@ -14,26 +13,25 @@ import (
 )
 
 type explainInput struct {
-	Subject    string `query:"subject" required:"true" maxLength:"64" doc:"The ID of a key, of a user, or of a developer of the account." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
-	Permission string `query:"permission" required:"true" maxLength:"64" doc:"The permission." example:"users:list"`
-	Resource   string `query:"resource" default:"app" maxLength:"64" doc:"app for the whole app, or the ID of a group." example:"app"`
-	At         string `query:"at" maxLength:"64" doc:"A moment of the past, in RFC 3339; absent for now. For developers there is only now." example:"2026-07-01T12:00:00Z"`
+	Subject    string     `query:"subject" required:"true" maxLength:"64" doc:"The ID of a key, of a user, or of a developer of the account." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Permission string     `query:"permission" required:"true" maxLength:"64" doc:"The permission." example:"users:list"`
+	Resource   string     `query:"resource" default:"app" maxLength:"64" doc:"app for the whole app, or the ID of a group." example:"app"`
+	At         api.Moment `query:"at" doc:"A moment of the past, in RFC 3339; absent for now. For developers there is only now." example:"2026-07-01T12:00:00Z"`
 }
 
-// question reads the input. Times are kept from 1970 on: an earlier one is a mistake.
+// since1970 says from when on times are kept: an earlier one is a mistake.
+var since1970 = fault.Text{EN: "Times begin with the year 1970.", ZH: "时间从 1970 年开始。"}
+
+// question reads the input.
 func (in *explainInput) question() (Question, error) {
 	question := Question{Subject: in.Subject, Permission: authz.Permission(in.Permission), Group: id.Group(in.Resource)}
 	if in.Resource == wholeApp {
 		question.Group = ""
 	}
-	if in.At == "" {
-		return question, nil
+	if in.At.Sent && in.At.Time.Unix() < 0 {
+		return question, invalid("at", since1970)
 	}
-	at, err := time.Parse(time.RFC3339, in.At)
-	if err != nil || at.Unix() < 0 {
-		return question, invalid("at")
-	}
-	question.At = at
+	question.At = in.At.Time
 	return question, nil
 }
 

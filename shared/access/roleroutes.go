@@ -21,7 +21,7 @@ type createRoleInput struct {
 	api.IdempotencyKey
 	Body struct {
 		api.KeyInBody
-		Name        string   `json:"name" minLength:"1" maxLength:"64" doc:"A name, unique among the app's roles; it can stand for the ID." example:"support"`
+		Name        string   `json:"name" minLength:"1" maxLength:"64" doc:"A name, unique among the app's roles and the built-in ones; it can stand for the ID. Not . or .. and without /, and no blank begins or ends it." example:"support"`
 		Description string   `json:"description,omitempty" maxLength:"500" doc:"What it is for."`
 		Permissions []string `json:"permissions" maxItems:"64" nullable:"false" doc:"What it allows." example:"[\"users:list\",\"users:read\"]"`
 		Denied      []string `json:"denied,omitempty" maxItems:"64" nullable:"false" doc:"What it denies, whatever else allows it."`
@@ -99,7 +99,7 @@ func (r routes) roles(edge *api.API) {
 	api.Register(edge, change, r.changeRole)
 	remove := route("delete-role", http.MethodDelete, "/roles/{id}", "Delete a role", authz.RolesManage, fault.RoleNotFound, fault.RoleBuiltIn,
 		fault.GrantExceeds, fault.AppDeleted)
-	remove.Description = "Every grant of it ends with it."
+	remove.Description = "Grants of it give nothing any more; they are listed, with ended: role_deleted, until they are revoked."
 	api.Register(edge, remove, r.deleteRole)
 	api.Register(edge, route("get-defaults", http.MethodGet, "/authorizations/defaults", "Show which roles every user has", authz.RolesRead), r.defaults)
 	defaults := route("set-defaults", http.MethodPut, "/authorizations/defaults", "Say which roles every user has", authz.RolesManage,

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,12 @@ import (
 
 // subjectDefaults is the subject of the records about the roles that every user has.
 const subjectDefaults = "defaults"
+
+// Who gets what a role gives: a new one is nobody's until it is granted, which is asked then; one that there is may be a key's.
+const (
+	nobodyYet = authz.Users
+	anybody   = authz.Keys | authz.Users
+)
 
 // DefaultsView is the roles that every user has, in records.
 type DefaultsView struct {
@@ -52,7 +59,7 @@ func (w RoleWish) of(role Role) (Role, error) {
 	if w.Description != nil {
 		role.Description = *w.Description
 	}
-	if !name.Plain(role.Name) || id.IsRole(role.Name) {
+	if !name.Handle(role.Name) || id.IsRole(role.Name) {
 		return Role{}, invalid("name")
 	}
 	for field, names := range map[string][]string{"permissions": w.Permissions, "denied": w.Denied} {
@@ -70,6 +77,11 @@ func (w RoleWish) of(role Role) (Role, error) {
 		}
 	}
 	return role, nil
+}
+
+// likeBuiltIn tells whether the name would pass for that of a built-in role.
+func likeBuiltIn(name string) bool {
+	return slices.ContainsFunc(authz.BuiltIns, func(b authz.BuiltIn) bool { return strings.EqualFold(string(b.Role), name) })
 }
 
 // Roles returns the app's own roles.
@@ -124,10 +136,10 @@ func (s *Service) CreateRole(ctx context.Context, caller authz.Caller, wish Role
 		if len(book.Roles) >= MaxRoles {
 			return record.Record{}, fault.New(fault.TooMany, MaxRoles)
 		}
-		if _, taken := book.Named(made.Name); taken {
+		if _, taken := book.Named(made.Name); taken || likeBuiltIn(made.Name) {
 			return record.Record{}, fault.New(fault.RoleNameTaken)
 		}
-		if err := lacking(caller, "", made.Allow); err != nil {
+		if err := lacking(caller, "", nobodyYet, made.Allow); err != nil {
 			return record.Record{}, err
 		}
 		made.CreatedAt, made.ChangedAt = book.ChangedAt, book.ChangedAt
@@ -151,10 +163,14 @@ func (s *Service) ChangeRole(ctx context.Context, caller authz.Caller, named str
 		if changed == was {
 			return record.Record{}, errNothing
 		}
-		if other, taken := book.Named(changed.Name); taken && other != was.ID {
+		if other, taken := book.Named(changed.Name); taken && other != was.ID || likeBuiltIn(changed.Name) {
 			return record.Record{}, fault.New(fault.RoleNameTaken)
 		}
-		if err := lacking(caller, "", changed.Allow&^was.Allow|was.Deny&^changed.Deny); err != nil {
+		given := changed.Allow&^was.Allow | was.Deny&^changed.Deny
+		if changed.Name != was.Name { // the name can stand for it in a grant, and another role may have had that name
+			given |= changed.Allow
+		}
+		if err := lacking(caller, "", anybody, given); err != nil {
 			return record.Record{}, err
 		}
 		changed.ChangedAt = book.ChangedAt
@@ -173,7 +189,7 @@ func (s *Service) DeleteRole(ctx context.Context, caller authz.Caller, named, re
 		if was, err = ownRole(*book, named); err != nil {
 			return record.Record{}, err
 		}
-		if err := lacking(caller, "", was.Deny); err != nil {
+		if err := lacking(caller, "", anybody, was.Deny); err != nil {
 			return record.Record{}, err
 		}
 		gone := func(role authz.Role) bool { return role == was.ID }
@@ -212,10 +228,10 @@ func (s *Service) SetDefaults(ctx context.Context, caller authz.Caller, roles []
 		policy := book.Policy()
 		was := policy.UserRoles()
 		defaults = []authz.Role{}
-		for _, named := range roles {
+		for i, named := range roles {
 			role, ok := book.Named(named)
 			if !ok {
-				return record.Record{}, fault.Invalid(fault.Field{Name: "roles", Code: fault.RoleNotFound, Args: []any{named}})
+				return record.Record{}, fault.Invalid(fault.Field{Name: fmt.Sprintf("roles[%d]", i), Code: fault.RoleNotFound, Args: []any{named}})
 			}
 			if !slices.Contains(defaults, role) {
 				defaults = append(defaults, role)
@@ -226,7 +242,7 @@ func (s *Service) SetDefaults(ctx context.Context, caller authz.Caller, roles []
 		}
 		before, after := together(&policy, was), together(&policy, defaults)
 		users := authz.HeldBy(authz.Users)
-		if err := lacking(caller, "", (after.Allow&^before.Allow|before.Deny&^after.Deny)&users); err != nil {
+		if err := lacking(caller, "", authz.Users, (after.Allow&^before.Allow|before.Deny&^after.Deny)&users); err != nil {
 			return record.Record{}, err
 		}
 		book.Defaults = defaults
@@ -262,7 +278,7 @@ func (s *Service) ofRole(caller authz.Caller, action record.Action, role authz.R
 var errNothing = errors.New("access: nothing to change")
 
 // change changes the book, of which do is given the next version, and copies what follows from it into the app's keys; a
-// change that finds nothing to do only does the latter again. Between the two a process can die: the reminder, which comes
+// change that finds nothing to do only does again what follows. Between the two a process can die: the reminder, which comes
 // first, then copies within minutes. Nobody was told until then that the change is made.
 func (s *Service) change(ctx context.Context, caller *authz.Caller, do func(book *Book) (record.Record, error)) error {
 	var was, is Book
@@ -288,7 +304,7 @@ func (s *Service) change(ctx context.Context, caller *authz.Caller, do func(book
 	})
 	switch {
 	case errors.Is(err, errNothing):
-		return s.Store.Align(ctx, caller.App, was.Policy(), s.Clock.Now())
+		return s.alignAgain(ctx, caller.App, was)
 	case err != nil:
 		return refusal(err)
 	}
@@ -304,6 +320,27 @@ func (s *Service) align(ctx context.Context, app id.App, was, is Book) error {
 		return err
 	}
 	if loses(was, is)&opening == 0 {
+		return nil
+	}
+	return s.cutAll(ctx, app)
+}
+
+// unfinished is how long a change may have been left undone: by then its reminder has done the rest.
+const unfinished = 5 * task.Settle
+
+// alignAgain does what the request that changed the book may not have come to. Which sockets that was about to close, nobody
+// knows any more: where roles keep somebody from having one, all.
+func (s *Service) alignAgain(ctx context.Context, app id.App, book Book) error {
+	policy := book.Policy()
+	if err := s.Store.Align(ctx, app, policy, s.Clock.Now()); err != nil {
+		return err
+	}
+	everybody := together(&policy, policy.UserRoles())
+	withheld := opening&^everybody.Allow | opening&everybody.Deny
+	for _, role := range book.Roles {
+		withheld |= opening & role.Deny
+	}
+	if withheld == 0 || s.Clock.Now().Sub(book.ChangedAt) > unfinished {
 		return nil
 	}
 	return s.cutAll(ctx, app)

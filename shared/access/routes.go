@@ -66,7 +66,7 @@ type revokeInput struct {
 type listInput struct {
 	api.PageQuery
 	Subject string `query:"subject" maxLength:"64" doc:"Only what this key or user has."`
-	Role    string `query:"role" maxLength:"64" doc:"Only what gives this role, by ID or name."`
+	Role    string `query:"role" maxLength:"64" doc:"Only what gives this role, by ID or name; a role that was deleted, by ID."`
 	Ended   bool   `query:"ended" doc:"Those too that have ended within the last 30 days."`
 }
 
@@ -95,13 +95,13 @@ func (r routes) grants(edge *api.API) {
 		ID: "create-grant", Method: http.MethodPost, Path: "/grants", Tag: "Authorization", Status: http.StatusCreated,
 		Summary: "Grant or deny a role or permissions", Permission: authz.GrantsManage,
 		Description: "In force when it is answered: for the next request, the next frame, and open sockets. What is denied is denied whatever else allows it. " +
-			"Nobody gives what they do not have themselves and for good.",
+			"Nobody gives what they do not have themselves and for good; what a user has for its own data only, it gives to users only, and what somebody is denied in a group, they do not give for the whole app.",
 		Errors: append([]fault.Code{fault.IdempotencyConflict}, granting...),
 	}, r.create)
 	api.Register(edge, api.Operation{
 		ID: "list-grants", Method: http.MethodGet, Path: "/grants", Tag: "Authorization", Status: http.StatusOK,
 		Summary: "List the grants", Permission: authz.GrantsRead, Errors: []fault.Code{fault.CursorInvalid, fault.RoleNotFound},
-		Description: "A page may be short before the end: follow next_cursor.",
+		Description: "Grants of a deleted role are listed until they are revoked, with ended: role_deleted. A page may be short before the end: follow next_cursor.",
 	}, r.list)
 	api.Register(edge, api.Operation{
 		ID: "get-grant", Method: http.MethodGet, Path: "/grants/{id}", Tag: "Authorization", Status: http.StatusOK,
@@ -116,28 +116,39 @@ func (r routes) grants(edge *api.API) {
 }
 
 func (r routes) create(ctx context.Context, caller authz.Caller, in *grantInput) (*grantOutput, error) {
-	return shown(r.Grant(ctx, caller, in.Body.wish(in.IdempotencyKey.IdempotencyKey)))
+	made, err := r.Grant(ctx, caller, in.Body.wish(in.IdempotencyKey.IdempotencyKey))
+	return r.shown(ctx, caller, made, err)
 }
 
-func shown(grant Grant, err error) (*grantOutput, error) {
+func (r routes) shown(ctx context.Context, caller authz.Caller, grant Grant, err error) (*grantOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &grantOutput{Body: grant.View()}, nil
+	views, err := r.views(ctx, caller.App, grant)
+	if err != nil {
+		return nil, err
+	}
+	return &grantOutput{Body: views[0]}, nil
 }
 
 func (r routes) show(ctx context.Context, caller authz.Caller, in *oneGrantInput) (*grantOutput, error) {
-	return shown(r.Find(ctx, caller.App, id.Grant(in.ID)))
+	found, err := r.Find(ctx, caller.App, id.Grant(in.ID))
+	return r.shown(ctx, caller, found, err)
 }
 
 func (r routes) end(ctx context.Context, caller authz.Caller, in *revokeInput) (*grantOutput, error) {
-	return shown(r.Revoke(ctx, caller, id.Grant(in.ID), in.Reason))
+	revoked, err := r.Revoke(ctx, caller, id.Grant(in.ID), in.Reason)
+	return r.shown(ctx, caller, revoked, err)
 }
 
 func (r routes) list(ctx context.Context, caller authz.Caller, in *listInput) (*grantsOutput, error) {
 	filter := Filter{Subject: in.Subject, Ended: in.Ended, Now: r.Clock.Now()}
+	var unknown error
 	if in.Role != "" {
 		role, err := r.Service.Role(ctx, caller.App, in.Role)
+		if fault.Is(err, fault.RoleNotFound) && id.IsRole(in.Role) { // if it was deleted, its grants are there
+			role.ID, unknown, err = authz.Role(in.Role), err, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -146,11 +157,14 @@ func (r routes) list(ctx context.Context, caller authz.Caller, in *listInput) (*
 	list := strings.Join([]string{"grants", in.Subject, string(filter.Role)}, " ")
 	page, err := api.Paged(ctx, r.signer, caller.App, list, in.Cursor, func(position string) ([]View, string, error) {
 		grants, next, err := r.Store.List(ctx, caller.App, filter, position, in.Limit)
-		var views []View
-		for _, grant := range grants {
-			views = append(views, grant.View())
+		if err != nil {
+			return nil, "", err
 		}
+		views, err := r.views(ctx, caller.App, grants...)
 		return views, next, err
 	})
+	if err == nil && in.Cursor == "" && page.NextCursor == "" && len(page.Items) == 0 {
+		err = unknown
+	}
 	return &grantsOutput{Body: page}, err
 }

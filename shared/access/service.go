@@ -136,9 +136,9 @@ func refusal(err error) error {
 	return err
 }
 
-// lacking refuses a caller who would give a permission that it cannot hand on.
-func lacking(caller authz.Caller, group id.Group, given authz.Set) error {
-	if missing := given &^ caller.Lasting(group); missing != 0 {
+// lacking refuses a caller who would give subjects of the kinds a permission that it cannot hand on to them.
+func lacking(caller authz.Caller, group id.Group, to authz.Kind, given authz.Set) error {
+	if missing := given &^ caller.Lasting(group, to); missing != 0 {
 		return fault.New(fault.GrantExceeds, string(missing.First()))
 	}
 	return nil

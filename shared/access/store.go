@@ -18,7 +18,8 @@ var (
 	ErrExists = errors.New("access: exists")
 	// ErrChanged says that the subject or the book is another than the caller has read.
 	ErrChanged = errors.New("access: changed")
-	// ErrGrantorChanged says that who decides has been revoked meanwhile, or may do something else than when that was read.
+	// ErrGrantorChanged says that who decides, or their token, has been revoked meanwhile, or that they may do something else than
+	// when that was read.
 	ErrGrantorChanged = errors.New("access: grantor changed")
 	// ErrAppDeleted says that the app has been deleted.
 	ErrAppDeleted = errors.New("access: app deleted")
@@ -47,7 +48,7 @@ type Store interface {
 	// ChangedAt is then the grant's CreatedAt, behind Revoke its RevokedAt. Where the ID is taken, it returns the standing
 	// grant and ErrExists, whatever else there is to say; where the Version of the subject's Rights is not the one of was, ErrChanged;
 	// where the subject is gone, ErrNotFound; ErrAppDeleted; ErrGrantorChanged where by is revoked, suspended, gone or of other
-	// versions, also where the grantor is the subject and that has changed.
+	// versions or another epoch, also where the grantor is the subject and that has changed.
 	Put(ctx context.Context, by Grantor, grant Grant, was Subject, statements []authz.Statement, record record.Record) (standing Grant, err error)
 	// Revoke stores RevokedAt and RevokedBy of the grant, and as the subject's statements those given, with the record, in
 	// one transaction. ErrNotFound where there is no such grant, ErrExists with the standing grant where it is revoked

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
@@ -27,9 +29,51 @@ type View struct {
 	Reason      string     `json:"reason,omitempty" doc:"Why, in the words of who made it."`
 	RevokedAt   *time.Time `json:"revoked_at,omitempty" doc:"When it was revoked."`
 	RevokedBy   string     `json:"revoked_by,omitempty" doc:"Who revoked it."`
+	Ended       Ended      `json:"ended,omitempty" enum:"revoked,expired,role_deleted" doc:"Why it counts no more; absent while it counts. One whose role was deleted gives nothing, and does not count against the most that a subject may have."`
 }
 
-// View returns the grant as others see it.
+// Ended says why a grant counts no more.
+type Ended string
+
+// How grants end.
+const (
+	Revoked     Ended = "revoked"
+	Expired     Ended = "expired"
+	RoleDeleted Ended = "role_deleted"
+)
+
+// views returns the app's grants as others see them now.
+func (s *Service) views(ctx context.Context, app id.App, grants ...Grant) ([]View, error) {
+	policy, err := s.policyOf(ctx, app, grants)
+	if err != nil {
+		return nil, err
+	}
+	now, views := s.Clock.Now(), []View{}
+	for _, grant := range grants {
+		view := grant.View()
+		switch {
+		case !grant.RevokedAt.IsZero():
+			view.Ended = Revoked
+		case grant.Ended(now):
+			view.Ended = Expired
+		case grant.Statement.Role != "" && !policy.Has(grant.Statement.Role):
+			view.Ended = RoleDeleted
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+// policyOf reads the app's policy where one of the grants is of a role of the app's own; nobody else asks for it.
+func (s *Service) policyOf(ctx context.Context, app id.App, grants []Grant) (authz.Policy, error) {
+	if !slices.ContainsFunc(grants, func(g Grant) bool { return g.Statement.Role != "" && !g.Statement.Role.IsBuiltIn() }) {
+		return authz.Policy{}, nil
+	}
+	book, err := s.Store.Book(ctx, app)
+	return book.Policy(), err
+}
+
+// View returns the grant as it is written down; whether it has ended, views tells.
 func (g Grant) View() View {
 	view := View{GrantID: g.ID, Subject: g.Subject, Effect: Allow, Role: g.Statement.Role, Group: g.Statement.Group,
 		Until: optional(g.Statement.Until), CreatedAt: g.CreatedAt.UTC(), CreatedBy: g.CreatedBy, Reason: g.Reason,

@@ -93,6 +93,9 @@ type Operation struct {
 	ID, Method, Path, Summary, Description, Tag string
 	// Permission is what the caller needs. authz.Public needs no credential at all.
 	Permission authz.Permission
+	// Inside says that the handler asks for the permission, because who has it depends on what the request names: on the
+	// caller's role in a group. The edge asks for the credential only.
+	Inside bool
 	// Actor says where the acting user stands; the zero value for operations without one.
 	Actor ActorFrom
 	// Recorded marks what shows the data of an app's users: whoever reads it as a developer, or as a user who reaches beyond
@@ -121,10 +124,18 @@ func Register[I, O any](a *API, operation Operation, handle func(ctx context.Con
 		if err := a.record(ctx, operation, in); err != nil {
 			return nil, refuse(ctx, err)
 		}
-		a.authenticator.Note(ctx, in.caller, operation.Permission)
-		output, err := handle(ctx, in.caller, input)
+		if !operation.Inside {
+			a.authenticator.Note(ctx, in.caller, operation.Permission)
+		}
+		caller, asked := in.caller.Noting()
+		output, err := handle(ctx, caller, input)
 		if err != nil {
 			return nil, refuse(ctx, err)
+		}
+		if operation.Inside {
+			for _, permission := range *asked {
+				a.authenticator.Note(ctx, in.caller, permission)
+			}
 		}
 		return output, nil
 	})

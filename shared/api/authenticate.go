@@ -2,8 +2,11 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,7 +22,7 @@ type KeyInBody struct {
 }
 
 // admit judges a request before its body is validated: the credential first, then the permission, then the acting user,
-// then the form of the body.
+// then the form of the query and the body.
 func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error) {
 	seen := requestOf(ctx.Context())
 	if operation.Permission == authz.Public {
@@ -35,6 +38,9 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 		err = nil // the app that a console always names does not matter to what is done in an account
 	}
 	denied := caller.Require(operation.Permission)
+	if operation.Inside && fault.Is(denied, fault.PermissionDenied) {
+		denied = nil
+	}
 	if fault.Is(denied, fault.AppNotChosen) && err != nil {
 		denied = err // one was chosen, and is none of the account's
 	}
@@ -115,13 +121,36 @@ func looksLikeToken(credential string) bool {
 	return strings.Count(credential, ".") == 2
 }
 
-// malformedFor returns what is wrong with the form of the body. Only an operation that needs a body misses one.
+// malformedFor returns what is wrong with the form of the query or the body. Only an operation that needs a body misses one;
+// one that takes none has no fields but the credential.
 func (r *request) malformedFor(operation *huma.Operation) error {
 	needed := operation.RequestBody != nil && operation.RequestBody.Required
-	if fault.Is(r.malformed, fault.BodyMissing) && !needed {
+	switch {
+	case r.query != nil:
+		return r.query
+	case fault.Is(r.malformed, fault.BodyMissing) && !needed:
 		return nil
+	case r.malformed == nil && operation.RequestBody == nil:
+		return r.unread()
 	}
 	return r.malformed
+}
+
+// unread refuses the members of a body that nobody will read.
+func (r *request) unread() error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(r.body, &members); err != nil {
+		return fault.Wrap(err, fault.BodyNotJSON, 0)
+	}
+	delete(members, "api_key")
+	var unknown []fault.Field
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		unknown = append(unknown, fault.Field{Name: name, Code: fault.FieldUnknown, Args: []any{name}})
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return fault.Invalid(unknown...)
 }
 
 func newReader(body []byte) io.Reader { return bytes.NewReader(body) }

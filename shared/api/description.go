@@ -55,10 +55,10 @@ var withSession = []fault.Code{fault.SessionInvalid, fault.SessionExpired, fault
 
 // withFields are those of every operation, all of which check their parameters or their body.
 var withFields = []fault.Code{fault.FieldUnknown, fault.FieldMissing, fault.FieldType, fault.FieldTooShort, fault.FieldTooLong,
-	fault.FieldRange, fault.FieldInvalid}
+	fault.FieldRange, fault.FieldInvalid, fault.FieldDuplicate, fault.TextInvalid}
 
 // withBody are those of every operation that has a body.
-var withBody = []fault.Code{fault.BodyMissing, fault.BodyNotJSON, fault.BodyNotObject, fault.BodyTooLarge, fault.FieldDuplicate, fault.TextInvalid}
+var withBody = []fault.Code{fault.BodyMissing, fault.BodyNotJSON, fault.BodyNotObject, fault.BodyTooLarge}
 
 // declare returns the operation as huma registers it.
 func (o Operation) declare() huma.Operation {

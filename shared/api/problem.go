@@ -23,7 +23,7 @@ type Problem struct {
 	Hint      string         `json:"hint" doc:"What to do about it."`
 	Retryable bool           `json:"retryable" doc:"Whether the same request can succeed later."`
 	RequestID string         `json:"request_id" doc:"The ID under which the request is logged."`
-	Errors    []FieldProblem `json:"errors,omitempty" doc:"The fields that are wrong."`
+	Errors    []FieldProblem `json:"errors,omitempty" nullable:"false" doc:"The fields that are wrong."`
 	Denial    *Denial        `json:"denial,omitempty" doc:"What is missing, where a permission is."`
 
 	retryAfter time.Duration
@@ -41,7 +41,7 @@ type Denial struct {
 	Permission string   `json:"permission" doc:"The permission that is missing." example:"users:list"`
 	Subject    string   `json:"subject" doc:"Who lacks it: a key, a user or a developer."`
 	DeniedBy   string   `json:"denied_by,omitempty" doc:"The grant that denies it, or the role of every user that does; absent where it was merely never given."`
-	GrantedBy  []string `json:"granted_by,omitempty" doc:"Who could give it: members of the account with one of these roles, and keys and users that have all of the permissions that + joins." example:"[\"owner\",\"admin\",\"grants:manage+users:list\"]"`
+	GrantedBy  []string `json:"granted_by,omitempty" nullable:"false" doc:"Who could give it: members of the account with one of these roles, and keys and users that have all of the permissions that + joins and can hand them on: a user what it has for its own data to users only, and nobody for the whole app what is denied to them in a group." example:"[\"owner\",\"admin\",\"grants:manage+users:list\"]"`
 }
 
 // NewProblem describes the refusal in the language.

@@ -28,6 +28,8 @@ type request struct {
 	body      []byte
 	members   map[string]string
 	malformed error
+	// query is what is wrong with the form of the query.
+	query error
 	// refusal is what the request was answered with, nil for success.
 	refusal *fault.Error
 }
@@ -63,7 +65,8 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 
 // newRequest reads the request's body and language.
 func newRequest(r *http.Request) (*request, *http.Request) {
-	seen := &request{language: Language(r.Header.Get("Accept-Language")), origin: origin{header: r.Header.Clone(), host: r.Host}}
+	seen := &request{language: Language(r.Header.Get("Accept-Language")), origin: origin{header: r.Header.Clone(), host: r.Host},
+		query: checkQuery(r.URL.RawQuery)}
 	seen.source, _ = r.Context().Value(sourceKey{}).(netip.Addr)
 	seen.id, _ = r.Context().Value(requestIDKey{}).(string)
 	if seen.id == "" {

@@ -66,6 +66,6 @@ func (k Key) maker(caller authz.Caller, reason string) Maker {
 
 // makerOf returns the caller as a maker without bounds.
 func makerOf(caller authz.Caller, reason string) Maker {
-	return Maker{App: caller.App, By: caller.By(), Scopes: caller.Lasting("").Names(), From: caller.Source, Reason: reason,
+	return Maker{App: caller.App, By: caller.By(), Scopes: caller.Lasting("", authz.Keys).Names(), From: caller.Source, Reason: reason,
 		Seen: Seen{Rights: caller.Rights.Version, Policy: caller.PolicyVersion()}}
 }

@@ -103,6 +103,30 @@ func TestNobodyMakesKeysByWhatTheyLost(t *testing.T) {
 	}
 }
 
+// A key that was replaced since it was let in makes none that outlives it.
+func TestNobodyMakesKeysThatOutliveThem(t *testing.T) {
+	for way := range setUp().making(t, apikey.Key{}) {
+		f := setUp()
+		key, _ := f.create(t, apikey.Request{Scopes: f.maker.Scopes})
+		do := f.making(t, key)[way]
+		f.interrupt(func() {
+			_, _, err := f.Rotate(t.Context(), f.maker, key.ID, apikey.Rotation{Overlap: time.Minute})
+			storetest.OK(t, "Rotate", err)
+		})
+		if err := do(); err != nil && !fault.Is(err, fault.ExpiryExceedsKey) {
+			t.Errorf("%s: %v", way, err)
+		}
+		ends := storetest.Noon().Add(time.Minute)
+		keys, err := f.store.List(t.Context(), key.App, "", 1000)
+		storetest.OK(t, "List", err)
+		for _, made := range keys {
+			if made.CreatedBy == string(key.ID) && (made.ExpiresAt.IsZero() || made.ExpiresAt.After(ends)) {
+				t.Errorf("%s: the key ends %v, its maker %v", way, made.ExpiresAt, ends)
+			}
+		}
+	}
+}
+
 // A key that has become another and still may makes keys; one that never stays the same may ask again.
 func TestWhoStillMayMakesKeys(t *testing.T) {
 	for way := range setUp().making(t, apikey.Key{}) {

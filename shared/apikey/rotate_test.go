@@ -42,7 +42,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("made %+v\nwant %+v", made, want)
 	}
 	want = first
-	want.RotatedTo, want.RotatedAt, want.ExpiresAt = made.ID, now, now.Add(time.Hour)
+	want.RotatedTo, want.RotatedAt, want.ExpiresAt, want.Rights.Version = made.ID, now, now.Add(time.Hour), 1
 	if !reflect.DeepEqual(old, want) {
 		t.Errorf("the old key = %+v\nwant %+v", old, want)
 	}

@@ -103,8 +103,11 @@ func (s *Service) newID(maker Maker, idempotencyKey string) id.Key {
 
 // mint gives a new key its secret and has it stored, if its maker may make it.
 func (s *Service) mint(ctx context.Context, maker Maker, made Key, store func(Key) (standing Key, err error)) (Key, string, error) {
-	if made.expired(made.CreatedAt) || made.ExpiresAt.Year() > lastYear {
-		return Key{}, "", fault.Invalid(fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}})
+	if wrong := (fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}}); made.expired(made.CreatedAt) {
+		wrong.More = fault.MustBeFuture
+		return Key{}, "", fault.Invalid(wrong)
+	} else if made.ExpiresAt.Year() > lastYear {
+		return Key{}, "", fault.Invalid(wrong)
 	}
 	if err := maker.check(made); err != nil {
 		return Key{}, "", err

@@ -42,7 +42,7 @@ type Store interface {
 	// Statements and the Version that are given, and as Policy what its app has decided at that moment; with both it is returned.
 	Create(ctx context.Context, key Key, maker Seen, made record.Record) (standing Key, err error)
 	// Rotate is Create, and in the same transaction gives the key that made.RotatedFrom names the ExpiresAt, RotatedAt,
-	// RotatedTo and RevokedAt of replaced. Where that key is revoked, rotated or suspended, or has other Scopes or other
+	// RotatedTo and RevokedAt of replaced, which counts in the Version of its Rights. Where that key is revoked, rotated or suspended, or has other Scopes or other
 	// Rights than replaced, it returns its standing record and ErrNotRotatable; also where it is its own maker, and not as
 	// the maker was seen.
 	Rotate(ctx context.Context, replaced, made Key, maker Seen, records ...record.Record) (standing Key, err error)

@@ -42,6 +42,17 @@ const (
 	MessagesRead  Permission = "messages:read"
 	MessagesMark  Permission = "messages:mark"
 	SocketConnect Permission = "socket:connect"
+
+	// What is done with groups. Inviting, managing and owning are decided in the group: its own roles give them there.
+	GroupsCreate   Permission = "groups:create"
+	GroupsRead     Permission = "groups:read"
+	GroupsJoin     Permission = "groups:join"
+	GroupsSend     Permission = "groups:send"
+	GroupsInvite   Permission = "groups:invite"
+	GroupsManage   Permission = "groups:manage"
+	GroupsOwn      Permission = "groups:own"
+	PresenceRead   Permission = "presence:read"
+	PresenceManage Permission = "presence:manage"
 )
 
 // Kind is a kind of subject: of those who can be allowed something.
@@ -77,6 +88,7 @@ var (
 	admins      = []Role{Owner, Admin}
 	auditors    = []Role{Owner, Admin, Auditor}
 	moderators  = []Role{Owner, Admin, Moderator, Auditor}
+	keepers     = []Role{Owner, Admin, Moderator}
 	everybody   = []Role{Owner, Admin, Moderator, Member, Auditor, Bot}
 	talkers     = []Role{Owner, Admin, Moderator, Member, Bot}
 	withBrowser = []Role{Owner, Admin, Moderator, Member}
@@ -107,6 +119,15 @@ var Catalogue = []Entry{
 	{MessagesRead, 20, "Read messages and conversations", "读取消息和会话", Developers | Keys | Users, false, talkers},
 	{MessagesMark, 21, "Acknowledge messages and mark them read", "确认消息并标记已读", Developers | Keys | Users, false, talkers},
 	{SocketConnect, 22, "Open a socket and keep it", "打开并保持连接", Users, false, talkers},
+	{GroupsCreate, 23, "Create groups", "创建群组", Developers | Keys | Users, false, talkers},
+	{GroupsRead, 24, "See groups, their members and one's own membership", "查看群组、其成员和本人的成员身份", Developers | Keys | Users, false, everybody},
+	{GroupsJoin, 25, "Join and leave groups and answer invitations", "加入和退出群组，回应邀请", Developers | Keys | Users, false, talkers},
+	{GroupsSend, 26, "Send messages to the groups that one is in", "向所在的群组发送消息", Developers | Keys | Users, false, talkers},
+	{GroupsInvite, 27, "Invite users to groups", "邀请用户加入群组", Developers | Keys | Users, true, keepers},
+	{GroupsManage, 28, "Change groups, remove and mute their members, admit who asks", "修改群组、移除和禁言成员、审批加入申请", Developers | Keys | Users, true, keepers},
+	{GroupsOwn, 29, "Dismiss groups, hand them on and name their admins", "解散和转让群组、任命管理员", Developers | Keys | Users, true, admins},
+	{PresenceRead, 30, "See and watch who is online", "查看和关注在线状态", Developers | Keys | Users, false, talkers},
+	{PresenceManage, 31, "Hide one's own presence", "隐藏本人的在线状态", Developers | Keys | Users, false, talkers},
 }
 
 // Lookup returns the catalogue's entry of the permission.

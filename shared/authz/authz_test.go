@@ -84,6 +84,15 @@ const matrix = `
 20 messages:read   dku        owner admin moderator member         bot
 21 messages:mark   dku        owner admin moderator member         bot
 22 socket:connect  ..u        owner admin moderator member         bot
+23 groups:create   dku        owner admin moderator member         bot
+24 groups:read     dku        owner admin moderator member auditor bot
+25 groups:join     dku        owner admin moderator member         bot
+26 groups:send     dku        owner admin moderator member         bot
+27 groups:invite   dku beyond owner admin moderator
+28 groups:manage   dku beyond owner admin moderator
+29 groups:own      dku beyond owner admin
+30 presence:read   dku        owner admin moderator member         bot
+31 presence:manage dku        owner admin moderator member         bot
 `
 
 // row is one of the matrix's.

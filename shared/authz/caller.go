@@ -2,6 +2,7 @@ package authz
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/fault"
@@ -27,6 +28,10 @@ type Caller struct {
 	UserRights Rights
 	// Epoch is the user's token epoch now.
 	Epoch int64
+	// asked, where it is set, gets every permission that was asked for and is had; see Noting.
+	asked *[]Permission
+	// seat is what the user's role in one group gives it there; see Within.
+	seat Statement
 	// EndUser tells a caller with a user token from an application.
 	EndUser bool
 	// Device and ExpiresAt are what an end user's token says.
@@ -79,7 +84,7 @@ func (c Caller) Require(permission Permission) error {
 // it too. Whoever acts for a user needs that both may.
 func (c Caller) RequireIn(permission Permission, group id.Group) error {
 	entry, known := Lookup(permission)
-	for _, needed := range c.needed(entry) {
+	for _, needed := range c.needed(entry, group) {
 		decision := needed.rights.Decide(c.Policy, permission, group, c.At)
 		if !known || !decision.Allowed {
 			return denial(permission, needed, decision)
@@ -88,7 +93,27 @@ func (c Caller) RequireIn(permission Permission, group id.Group) error {
 	if c.Developer != "" && c.App.IsZero() && entry.InApp() {
 		return fault.New(fault.AppNotChosen)
 	}
+	if c.asked != nil {
+		*c.asked = append(*c.asked, permission)
+	}
 	return nil
+}
+
+// Noting returns the caller with a list to which every permission is added that it is asked for and has: for an edge that
+// leaves the asking to the handler, and writes down what was used.
+func (c Caller) Noting() (Caller, *[]Permission) {
+	c.asked = &[]Permission{}
+	return c, c.asked
+}
+
+// Within returns the caller with what the user's role in the group allows there; "" for a user who is no member. What was
+// denied to the user stays denied.
+func (c Caller) Within(group id.Group, role Role) Caller {
+	if set := groupSets[role]; set != 0 && c.User != "" {
+		c.seat = Statement{Role: role, Set: set, Group: group}
+		c.UserRights.Statements = append(slices.Clone(c.UserRights.Statements), Statement{Set: set, Group: group})
+	}
+	return c
 }
 
 // Use is that a subject used a permission, and that this has not been noted today.
@@ -108,7 +133,7 @@ func Day(at time.Time) int64 { return at.Unix() / int64(24*time.Hour/time.Second
 // permission. What every user has by default is not noted: nobody reviews it user by user.
 func (c Caller) Unnoted(permission Permission) (uses []Use) {
 	entry, _ := Lookup(permission)
-	for _, needed := range c.needed(entry) {
+	for _, needed := range c.needed(entry, "") {
 		use := Use{Permission: permission, Day: Day(c.At)}
 		switch needed.rights.Kind {
 		case Keys:
@@ -131,15 +156,15 @@ type subject struct {
 	rights Rights
 }
 
-// needed returns those who need the permission.
-func (c Caller) needed(entry Entry) []subject {
+// needed returns those who need the permission in the group, or in the whole app for "".
+func (c Caller) needed(entry Entry, group id.Group) []subject {
 	application := subject{string(c.Key), c.Rights}
 	if c.Developer != "" {
 		application.id = string(c.Developer)
 	}
 	user := subject{string(c.User), c.UserRights}
 	switch {
-	case c.EndUser && !entry.Beyond:
+	case c.EndUser && (!entry.Beyond || group != "" && c.seat.Group == group && c.seat.Set.Has(entry.Permission)): // a group's owner needs no mightier key
 		return []subject{user}
 	case c.EndUser:
 		return []subject{user, application}
@@ -162,20 +187,24 @@ func denial(permission Permission, needed subject, decision Decision) error {
 }
 
 // GrantedBy says who could give the permission: the roles of the account's members who may grant and have it themselves,
-// and keys, by what they need for it.
+// and keys, by what they need for it. To a developer, members give another role, none above their own.
 func GrantedBy(permission Permission, kind Kind) []string {
 	entry, known := Lookup(permission)
 	if !known || entry.Holders&kind == 0 {
 		return nil
 	}
+	giving := GrantsManage
 	if kind == Developers {
-		return []string{string(Owner)} // by another role in the account
+		giving = MembersManage
 	}
 	var who []string
 	for _, role := range AccountRoles {
-		if RoleMay(role, GrantsManage) && (RoleMay(role, permission) || entry.Holders&Developers == 0) {
+		if RoleMay(role, giving) && (RoleMay(role, permission) || entry.Holders&Developers == 0) {
 			who = append(who, string(role))
 		}
+	}
+	if kind == Developers {
+		return who
 	}
 	if permission == GrantsManage || onlyUsers().Has(permission) {
 		return append(who, string(GrantsManage))
@@ -183,14 +212,18 @@ func GrantedBy(permission Permission, kind Kind) []string {
 	return append(who, string(GrantsManage)+"+"+string(permission))
 }
 
-// Lasting returns what the caller may hand on in the group, or in the whole app for "": what it has itself and does not lose
-// by itself. A developer or a key that may grant can also hand on what nobody but users can have, for their own data.
-func (c Caller) Lasting(group id.Group) Set {
+// Lasting returns what the caller may hand on to subjects of the kinds, in the group, or in the whole app for "": what it has
+// itself and does not lose by itself. A developer or a key that may grant can also hand on what nobody but users can have, for
+// their own data. What an end user has for its own data, a key would have for everybody's: that goes to users alone.
+func (c Caller) Lasting(group id.Group, to Kind) Set {
 	set := c.Rights.Lasting(c.Policy, group, c.At)
 	switch {
 	case c.EndUser:
 		beyond := setWhere(func(entry Entry) bool { return entry.Beyond })
 		mine := c.UserRights.Lasting(c.Policy, group, c.At)
+		if to != Users {
+			return mine & beyond & set
+		}
 		return mine&^beyond | mine&beyond&set
 	case set.Has(GrantsManage):
 		set |= onlyUsers()

@@ -155,6 +155,7 @@ func TestWhatCallersMayHandOn(t *testing.T) {
 	granter := developer(authz.Owner) // of a role that there may be once
 	granter.Rights.Base = authz.SetOf(authz.GrantsManage)
 	users := authz.SetOf(authz.TicketsCreate, authz.SocketConnect) // what nobody else can have
+	own := authz.Member.Set()                                      // what users have for their own data
 	withGrants, withoutMessages := user(allow(some)), user(allow(some), deny(authz.Member.Set()))
 	for name, test := range map[string]struct {
 		caller authz.Caller
@@ -172,8 +173,16 @@ func TestWhatCallersMayHandOn(t *testing.T) {
 		"a developer who may only grant":   {granter, authz.SetOf(authz.GrantsManage) | users},
 		"an auditor":                       {developer(authz.Auditor), authz.Auditor.Set() & authz.HeldBy(authz.Developers)},
 	} {
-		if got := test.caller.Lasting(""); got != test.want {
+		if got := test.caller.Lasting("", authz.Users); got != test.want {
 			t.Errorf("%s: %v; want %v", name, got.Names(), test.want.Names())
+		}
+		if test.caller.EndUser {
+			test.want &^= own
+		}
+		for _, to := range []authz.Kind{authz.Keys, authz.Keys | authz.Users} {
+			if got := test.caller.Lasting("", to); got != test.want {
+				t.Errorf("%s, to keys: %v; want %v", name, got.Names(), test.want.Names())
+			}
 		}
 	}
 }
@@ -197,5 +206,42 @@ func TestCallersHaveAName(t *testing.T) {
 		if got := caller.By(); got != want || caller.Known() != (want != "") {
 			t.Errorf("%q is called %q, known: %v", want, got, caller.Known())
 		}
+	}
+}
+
+// Within gives a member what its role in the group gives it, there and nowhere else, and beats no denial. What comes of the
+// group needs no mightier key.
+func TestWithin(t *testing.T) {
+	group, other := id.Source{}.Group(), id.Source{}.Group()
+	member, denied := user(), user(deny(authz.SetOf(authz.GroupsManage)))
+	for name, test := range map[string]struct {
+		caller     authz.Caller
+		role       authz.Role
+		permission authz.Permission
+		in         id.Group
+		want       bool
+	}{
+		"the owner owns":                  {called(key(0), true, &member), authz.GroupOwner, authz.GroupsOwn, group, true},
+		"the owner manages":               {called(key(0), true, &member), authz.GroupOwner, authz.GroupsManage, group, true},
+		"an admin manages":                {called(key(0), true, &member), authz.GroupAdmin, authz.GroupsManage, group, true},
+		"an admin does not own":           {called(key(everything), true, &member), authz.GroupAdmin, authz.GroupsOwn, group, false},
+		"a member does not manage":        {called(key(everything), true, &member), authz.GroupMember, authz.GroupsManage, group, false},
+		"nobody does not manage":          {called(key(everything), true, &member), "", authz.GroupsManage, group, false},
+		"not in another group":            {called(key(everything), true, &member), authz.GroupOwner, authz.GroupsManage, other, false},
+		"not in the whole app":            {called(key(everything), true, &member), authz.GroupOwner, authz.GroupsManage, "", false},
+		"a denial beats the group's role": {called(key(everything), true, &denied), authz.GroupOwner, authz.GroupsManage, group, false},
+		"an app's role is none here":      {called(key(0), true, &member), authz.Owner, authz.GroupsManage, group, false},
+		"a key does it by itself":         {called(key(0), false, nil), authz.GroupOwner, authz.GroupsManage, group, false},
+	} {
+		err := test.caller.Within(group, test.role).RequireIn(test.permission, test.in)
+		if (err == nil) != test.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A user with the right in the whole app does not get around its key by being in some group.
+	mighty := user(allow(authz.SetOf(authz.GroupsManage)))
+	caller := called(key(0), true, &mighty).Within(group, authz.GroupOwner)
+	if caller.RequireIn(authz.GroupsManage, other) == nil || caller.Require(authz.GroupsManage) == nil {
+		t.Error("the key that minted the token was not asked")
 	}
 }

@@ -64,6 +64,15 @@ func (p *Policy) Role(role Role) Effect {
 	return p.Roles[role]
 }
 
+// Has tells whether there is the role, built-in or the app's own.
+func (p *Policy) Has(role Role) bool {
+	if p == nil || role.IsBuiltIn() {
+		return role.IsBuiltIn()
+	}
+	_, own := p.Roles[role]
+	return own
+}
+
 // UserRoles returns the roles that every user has.
 func (p *Policy) UserRoles() []Role {
 	if p == nil || p.Version == 0 {
@@ -80,7 +89,8 @@ type Rights struct {
 	Base Set
 	// Statements are what it was granted and denied.
 	Statements []Statement
-	// Version counts the changes of Base and Statements, where they stand in an item of the subject's own; 0 for none yet.
+	// Version counts the changes of Base and Statements, where they stand in an item of the subject's own, and a key's
+	// replacement, which ends it; 0 for none yet.
 	// Whoever decided by them finds out by it, when the decision takes effect, whether they still hold.
 	Version int64
 	// Used has, for permissions whose use was noted, the day of the last note, in days since 1970.
@@ -158,17 +168,21 @@ func (r Rights) Now(policy *Policy, group id.Group, now time.Time) Set {
 	return setWhere(func(entry Entry) bool { return r.Decide(policy, entry.Permission, group, now).Allowed })
 }
 
-// Lasting returns what of Now does not end by itself. Only that can be handed on: a right that ends on Friday must not live
-// on in another's hands.
+// Lasting returns what of Now can be handed on: what does not end by itself, for a right that ends on Friday must not live on
+// in another's hands; and for the whole app what is denied in none of its groups, where another would have it too.
 func (r Rights) Lasting(policy *Policy, group id.Group, now time.Time) Set {
 	lasting := r
 	lasting.Statements = slices.Clone(r.Statements)
 	for i, statement := range lasting.Statements {
-		if !statement.Until.IsZero() { // what it denies still counts; a role may allow and deny
+		elsewhere := group == "" && statement.Group != ""
+		if !statement.Until.IsZero() || elsewhere { // what it denies still counts; a role may allow and deny
 			statement.Set = statement.Effect(policy).Deny
 			statement.Role, statement.Deny = "", true
-			lasting.Statements[i] = statement
 		}
+		if elsewhere {
+			statement.Group = ""
+		}
+		lasting.Statements[i] = statement
 	}
 	return lasting.Now(policy, group, now)
 }

@@ -70,6 +70,11 @@ func TestWhoIsNamedCanGive(t *testing.T) {
 					t.Errorf("%s cannot give %s to %q", granter, r.permission, letter)
 				}
 			}
+			for _, role := range authz.AccountRoles {
+				if r.can(letter) && canGive(string(role), letter, r.permission) != slices.Contains(granters, string(role)) {
+					t.Errorf("%s is given to %q by %v, and %s", r.permission, letter, granters, role)
+				}
+			}
 			if slices.Contains(granters, "auditor") || letter != "d" && r.can(letter) && !slices.Contains(granters, "owner") {
 				t.Errorf("%s is given to %q by %v", r.permission, letter, granters)
 			}
@@ -81,6 +86,7 @@ func TestWhoIsNamedCanGive(t *testing.T) {
 // has to have it; else it takes grants:manage and the permission itself, for good.
 func canGive(granter, letter string, permission authz.Permission) bool {
 	var callers []authz.Caller
+	to := map[string]authz.Kind{"k": authz.Keys, "u": authz.Users}[letter]
 	if role := authz.Role(granter); role.IsBuiltIn() {
 		if letter == "d" {
 			return authz.RoleMay(role, permission) && authz.RoleMay(role, authz.MembersManage)
@@ -95,7 +101,7 @@ func canGive(granter, letter string, permission authz.Permission) bool {
 		callers = append(callers, called(key(set), false, nil), called(key(set), true, &all))
 	}
 	return slices.ContainsFunc(callers, func(caller authz.Caller) bool {
-		return caller.Require(authz.GrantsManage) == nil && caller.Lasting("").Has(permission)
+		return caller.Require(authz.GrantsManage) == nil && caller.Lasting("", to).Has(permission)
 	})
 }
 

@@ -105,15 +105,19 @@ func TestEndIsWhereTheAnswerTurns(t *testing.T) {
 	})
 }
 
-// What lasts is what is allowed now and at every later instant: no less, and above all no more.
+// What lasts is what is allowed now and at every later instant, for the whole app in each of its groups: no less, and above
+// all no more.
 func TestLastingIsWhatNeverEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rights, policy := drawRights(t, anybody...)
 		before, now := slices.Clone(rights.Statements), rapid.SampledFrom(instants()).Draw(t, "now")
 		for _, group := range []id.Group{"", "g_1", "g_2"} {
 			want := rights.Now(policy, group, now)
-			for _, at := range later(now) {
+			for _, at := range append(later(now), now) {
 				want &= rights.Now(policy, group, at)
+				if group == "" {
+					want &= rights.Now(policy, "g_1", at) & rights.Now(policy, "g_2", at)
+				}
 			}
 			if got := rights.Lasting(policy, group, now); got != want {
 				t.Errorf("in %q %v lasts; want %v", group, got.Names(), want.Names())

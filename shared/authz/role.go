@@ -1,6 +1,9 @@
 package authz
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Role names a role: a built-in one by its name, one of an app's own by its ID, "role_…".
 type Role string
@@ -31,6 +34,29 @@ var BuiltIns = []BuiltIn{
 	{Member, "An end user: messages of its own. Every user has it unless the app says otherwise", "终端用户：管理本人的消息。除非应用另行设定，所有用户都拥有此角色"},
 	{Auditor, "Sees who may do what and what was done, and reads no messages", "查看权限与操作记录，但不能读取消息"},
 	{Bot, "A program among the users", "以用户身份运行的程序"},
+}
+
+// The roles that a member has in one group, by its membership. They are no roles to grant: the group's owner and admins
+// give them.
+const (
+	GroupOwner  Role = "group_owner"
+	GroupAdmin  Role = "group_admin"
+	GroupMember Role = "group_member"
+)
+
+// GroupRole returns the role of the name that members have on the wire: "owner", "admin" or "member".
+func GroupRole(name string) Role { return Role(groupRolePrefix + name) }
+
+// GroupName returns the name that a role in a group has on the wire.
+func (r Role) GroupName() string { return strings.TrimPrefix(string(r), groupRolePrefix) }
+
+const groupRolePrefix = "group_"
+
+// groupSets are what the group's roles allow in the group, beyond what the member may do anyway.
+var groupSets = map[Role]Set{
+	GroupOwner:  SetOf(GroupsInvite, GroupsManage, GroupsOwn),
+	GroupAdmin:  SetOf(GroupsInvite, GroupsManage),
+	GroupMember: 0,
 }
 
 // AccountRoles are what the members of an account can be, the mightiest first.

@@ -82,6 +82,10 @@ type Record struct {
 	Ring map[id.Conversation]Change
 	// Devices are the known devices by name, online or not.
 	Devices map[string]Device
+	// Groups says that a group was noted once: the user is or was in one.
+	Groups bool
+	// Presence is what the devices do not tell of whether the user is online.
+	Presence
 }
 
 // Change is the last change of a conversation.

@@ -27,20 +27,20 @@ func (s *Service) HasOther(ctx context.Context, app id.App, user id.User, connec
 
 // Changed visits the conversations that changed for the user after the version since, by ID, each with the version of
 // its last change and the highest sequence that was noted, and returns the user's version. complete is false where the
-// record does not reach back so far. A version that seems to lie ahead is looked at strongly before it is believed.
-func (s *Service) Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete bool, err error) {
+// record does not reach back so far, groups where none of a group was ever noted. A version that seems to lie ahead is looked at strongly before it is believed.
+func (s *Service) Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete, groups bool, err error) {
 	record, err := s.record(ctx, app, user, strong)
 	if err == nil && since > record.Version && !strong {
 		record, err = s.record(ctx, app, user, true)
 	}
 	if err != nil {
-		return 0, false, err
+		return 0, false, false, err
 	}
 	conversations, complete := record.ChangedSince(since)
 	for _, conversation := range conversations {
 		visit(conversation, record.Ring[conversation].Version, record.Ring[conversation].Sequence)
 	}
-	return record.Version, complete, nil
+	return record.Version, complete, record.Groups, nil
 }
 
 // record reads the record; a cheap read that does not find one, as just after the registration, is made good by a strong

@@ -25,6 +25,8 @@ type Service struct {
 	Store  Store
 	Poster Poster
 	Clock  clock.Clock
+	// Later takes the changes of presence that are to be announced. It may be nil where sockets neither open nor close.
+	Later Later
 }
 
 // Note records that a conversation of the user changed up to the sequence and returns the record to push by. A full ring is emptied by
@@ -52,7 +54,7 @@ func (s *Service) Push(ctx context.Context, app id.App, user id.User, record Rec
 		switch {
 		case device.Connection == "" || device.Connection == except:
 		case device.Live(now):
-			group.Go(func() error { s.post(ctx, app, user, name, device, frame); return nil })
+			group.Go(func() error { s.post(ctx, app, user, name, device, record.Seen, frame); return nil })
 		case now.Unix() >= device.Expires:
 			// The token ran out and no auth frame renewed it: the socket ends here.
 			group.Go(func() error { s.Cut(ctx, app, user, name, device.Connection); return nil })
@@ -61,12 +63,14 @@ func (s *Service) Push(ctx context.Context, app id.App, user id.User, record Rec
 	_ = group.Wait() // each post keeps its own trouble: one socket's is no other's
 }
 
-func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, frame []byte) {
+// post posts to one device of a user who was seen last, on devices that are gone, at the time seen.
+func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, seen int64, frame []byte) {
 	ctx, cancel := context.WithTimeout(ctx, postPatience)
 	defer cancel()
 	err := s.Poster.Post(ctx, device.Connection, frame)
 	if errors.Is(err, ErrGone) && !device.young(s.Clock.Now()) {
-		err = s.Store.Detach(ctx, app, user, name, device.Connection)
+		// Nobody knows since when it has been gone: it was seen when it was heard.
+		_, err = s.Store.Detach(ctx, app, user, name, device.Connection, time.Unix(max(seen, device.heard()), 0))
 	}
 	if err != nil && !errors.Is(err, ErrGone) {
 		slog.WarnContext(ctx, "push failed", "error", err)
@@ -93,6 +97,7 @@ func (s *Service) attach(ctx context.Context, socket Socket) (Record, error) {
 			slog.WarnContext(ctx, "displaced connection not closed", "error", err)
 		}
 	}
+	s.Announce(ctx, socket.App, socket.User, "", record)
 	return record, nil
 }
 
@@ -109,7 +114,7 @@ func (s *Service) Keep(ctx context.Context, socket Socket) (Record, error) {
 	if device.Connection == socket.Connection && !due {
 		return record, nil
 	}
-	record, err = s.Store.Renew(ctx, socket, now.Add(Lease), time.Time{})
+	record, err = s.renew(ctx, socket, time.Time{})
 	if !errors.Is(err, ErrNotFound) {
 		return record, err
 	}
@@ -137,16 +142,25 @@ func (s *Service) Reauthorize(ctx context.Context, socket Socket) (Record, error
 	if err := s.Store.SetCredential(ctx, socket); err != nil {
 		return Record{}, err
 	}
-	return s.Store.Renew(ctx, socket, s.Clock.Now().Add(Lease), socket.ExpiresAt)
+	return s.renew(ctx, socket, socket.ExpiresAt)
+}
+
+// renew extends the lease of the socket's device, which may have been silent for longer than that.
+func (s *Service) renew(ctx context.Context, socket Socket, expires time.Time) (Record, error) {
+	record, err := s.Store.Renew(ctx, socket, s.Clock.Now().Add(Lease), expires)
+	if err == nil {
+		s.Announce(ctx, socket.App, socket.User, "", record)
+	}
+	return record, err
 }
 
 // Cut closes a connection and takes it out of the record. What fails is logged: a socket that survives is refused at
-// its next frame.
+// its next frame. The $disconnect that follows has the change of presence announced.
 func (s *Service) Cut(ctx context.Context, app id.App, user id.User, device, connection string) {
 	if err := s.Poster.Close(ctx, connection); err != nil && !errors.Is(err, ErrGone) {
 		slog.WarnContext(ctx, "connection not closed", "error", err)
 	}
-	if err := s.Store.Detach(ctx, app, user, device, connection); err != nil {
+	if _, err := s.Store.Detach(ctx, app, user, device, connection, s.Clock.Now()); err != nil {
 		slog.WarnContext(ctx, "connection not detached", "error", err)
 	}
 }
@@ -203,7 +217,7 @@ func (s *Service) CutOpened(ctx context.Context, app id.App, key id.Key, before 
 func (s *Service) cutForGood(ctx context.Context, socket Socket) error {
 	err := s.Poster.Close(ctx, socket.Connection)
 	if err == nil {
-		err = s.Store.Detach(ctx, socket.App, socket.User, socket.Device, socket.Connection)
+		_, err = s.Store.Detach(ctx, socket.App, socket.User, socket.Device, socket.Connection, s.Clock.Now())
 	}
 	if err != nil && !errors.Is(err, ErrGone) {
 		return fmt.Errorf("cut a socket: %w", err)

@@ -75,7 +75,7 @@ func TestPushReachesLiveDevices(t *testing.T) {
 	for _, device := range []string{"phone", "tablet", "laptop"} {
 		f.open(t, device, "conn-"+device)
 	}
-	storetest.OK(t, "Detach", f.store.Detach(t.Context(), f.phone.App, f.phone.User, "laptop", "conn-laptop"))
+	storetest.OK(t, "Close", f.Close(t.Context(), connectiontest.On(f.phone, "laptop", "conn-laptop")))
 	f.push(t, "conn-tablet")
 	f.push(t, "")
 	f.wantFrames(t, map[string]int{"conn-phone": 2, "conn-tablet": 1, "conn-laptop": 0})
@@ -243,7 +243,7 @@ func TestKeepRegainsAPlace(t *testing.T) {
 	for _, device := range []string{"phone", ""} {
 		f := newFixture()
 		socket := f.open(t, device, "conn-1")
-		storetest.OK(t, "Detach", f.store.Detach(t.Context(), socket.App, socket.User, socket.Device, "conn-1"))
+		storetest.OK(t, "Close", f.Close(t.Context(), connectiontest.On(socket, device, "conn-1")))
 		record, err := f.Keep(t.Context(), socket)
 		storetest.OK(t, "Keep", err)
 		if got := record.Devices[socket.Device].Connection; got != "conn-1" {

@@ -28,6 +28,9 @@ type Store interface {
 	Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error
 	// Record returns the user's record, or ErrNotFound.
 	Record(ctx context.Context, app id.App, user id.User, strong bool) (Record, error)
+	// Records returns the records of the users, which have to differ; those who have none are left out. It reads in
+	// batches, all at once, at the price of single reads.
+	Records(ctx context.Context, app id.App, users []id.User, strong bool) (map[id.User]Record, error)
 
 	// Attach enters the socket's device into the record, under a lease until the time, and returns the record after
 	// that. A device of the same name is replaced. Where MaxDevices others are known, the one silent longest goes. The
@@ -37,8 +40,9 @@ type Store interface {
 	// record after that, or ErrNotFound where the device's connection is another by now.
 	Renew(ctx context.Context, socket Socket, lease, expires time.Time) (Record, error)
 	// Detach removes the connection from the record if the device still has it: an anonymous device goes, a named
-	// one stays known. Otherwise it does nothing. One write.
-	Detach(ctx context.Context, app id.App, user id.User, device, connection string) error
+	// one stays known, and Seen becomes the time given. Otherwise it changes nothing. It returns the record as it stands
+	// after that, an empty one where there is none. One write.
+	Detach(ctx context.Context, app id.App, user id.User, device, connection string, seen time.Time) (Record, error)
 
 	// PutSocket stores the socket's row, whatever stands there. It expires by itself after MaxLife.
 	PutSocket(ctx context.Context, socket Socket, expires time.Time) error

@@ -75,7 +75,7 @@ type run struct {
 
 	mutex sync.Mutex
 	rows  map[string]int           // removed and not counted yet
-	taken map[id.Conversation]bool // whose messages one of the pair's users has been given
+	taken map[id.Conversation]bool // whose messages one of its users has been given
 }
 
 // everything removes the app's rows in the order that makes them unreadable soonest.
@@ -191,13 +191,19 @@ func (r *run) conversations(ctx context.Context, user id.User, page []id.Convers
 		if err := r.clear(ctx, Part{Messages, string(conversation)}); err != nil {
 			return err
 		}
+		if conversation.Group() == "" {
+			continue
+		}
+		if err := r.clear(ctx, Part{Groups, string(conversation)}); err != nil {
+			return err
+		}
 	}
 	removed, err := r.Store.RemoveConversations(ctx, r.app, user, page)
 	r.add(Conversations, removed)
 	return err
 }
 
-// take tells the first of a pair's users to erase the messages. The other need not wait: where the first fails, its own
+// take tells the first of a conversation's users to erase the messages. The others need not wait: where the first fails, its own
 // row is left and is found by the next run.
 func (r *run) take(conversation id.Conversation) bool {
 	r.mutex.Lock()

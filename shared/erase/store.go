@@ -16,6 +16,7 @@ const (
 	Users         Table = "users"
 	Messages      Table = "messages"
 	Conversations Table = "conversations"
+	Groups        Table = "groups"
 	Connections   Table = "connections"
 	Grants        Table = "grants"
 	Records       Table = "records"
@@ -30,7 +31,7 @@ const Shards = 16
 // Part is the rows of a table that belong to one thing in the app.
 type Part struct {
 	Table Table
-	// Of is the conversation of Messages, the user of Conversations and Connections, the chain of Records in hex, and
+	// Of is the conversation of Messages, the group of Groups, the user of Conversations and Connections, the chain of Records in hex, and
 	// "" for DataKeys, Keys and Grants.
 	Of string
 }

@@ -109,6 +109,20 @@ const (
 	ConversationNotFound Code = "conversation_not_found"
 	SequenceAhead        Code = "sequence_ahead"
 
+	// Groups.
+	GroupNotFound       Code = "group_not_found"
+	NotAMember          Code = "not_a_member"
+	GroupMemberNotFound Code = "group_member_not_found"
+	GroupDismissed      Code = "group_dismissed"
+	GroupFull           Code = "group_full"
+	GroupChanged        Code = "group_changed"
+	GroupAdminsOnly     Code = "group_admins_only"
+	GroupMuted          Code = "group_muted"
+	MemberMuted         Code = "member_muted"
+	JoinRefused         Code = "join_refused"
+	OwnerStays          Code = "owner_stays"
+	OwnerProtected      Code = "owner_protected"
+
 	// The socket.
 	FrameNotJSON  Code = "frame_not_json"
 	ActionMissing Code = "action_missing"

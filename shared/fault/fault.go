@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -53,8 +54,21 @@ type Field struct {
 	Name string
 	// Code is what is wrong with it.
 	Code Code
-	// Args fill the code's detail.
+	// Args fill the code's detail. A Text among them is said in the language of the detail.
 	Args []any
+	// More is what else there is to say, behind the code's detail; the zero Text for nothing.
+	More Text
+}
+
+// What Fields say more of a value that is not allowed.
+var (
+	MustBeFuture = Text{"It has to lie in the future.", "该时间须在将来。"}
+	MustBePast   = Text{"It has to lie in the past.", "该时间须在过去。"}
+)
+
+// OneOf says that a value has to be one of the choices.
+func OneOf(choices string) Text {
+	return Text{"It is one of: " + choices + ".", "可选值：" + choices + "。"}
 }
 
 // Error is a refusal. It is the only error whose content reaches a caller.
@@ -110,13 +124,34 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Detail returns what is wrong with this request, in the language.
-func (e *Error) Detail(language Language) string { return detail(e.Code, e.Args, language) }
+func (e *Error) Detail(language Language) string {
+	if len(e.Fields) > 0 {
+		return e.Fields[0].Detail(language)
+	}
+	return detail(e.Code, e.Args, language)
+}
 
 // Detail returns what is wrong with the field, in the language.
-func (f Field) Detail(language Language) string { return detail(f.Code, f.Args, language) }
+func (f Field) Detail(language Language) string {
+	text := detail(f.Code, f.Args, language)
+	switch more := f.More.In(language); {
+	case more == "":
+	case language == Chinese: // which has no spaces between sentences
+		text += more
+	default:
+		text += " " + more
+	}
+	return text
+}
 
 func detail(code Code, args []any, language Language) string {
-	return fmt.Sprintf(Lookup(code).Detail.In(language), args...)
+	said := slices.Clone(args)
+	for i, arg := range said {
+		if text, ok := arg.(Text); ok {
+			said[i] = text.In(language)
+		}
+	}
+	return fmt.Sprintf(Lookup(code).Detail.In(language), said...)
 }
 
 // Of returns the refusal in err's chain. An error without one becomes Internal with err as its cause.

@@ -49,3 +49,21 @@ func TestInvalid(t *testing.T) {
 		t.Errorf("Detail = %q, want %q", got, want)
 	}
 }
+
+// What a field says besides, and texts among the arguments, are in the language of the rest.
+func TestDetailsSpeakOneLanguage(t *testing.T) {
+	refusal := fault.Invalid(fault.Field{Name: "until", Code: fault.FieldInvalid, Args: []any{"until"}, More: fault.MustBeFuture})
+	unfit := fault.New(fault.PermissionUnfit, "apps:read", fault.Text{EN: "users", ZH: "用户"})
+	choice := fault.Field{Name: "order", Code: fault.FieldInvalid, Args: []any{"order"}, More: fault.OneOf("asc, desc")}
+	for got, want := range map[string]string{
+		refusal.Detail(fault.English): `The field "until" has a value that is not allowed here. It has to lie in the future.`,
+		refusal.Detail(fault.Chinese): `字段 "until" 的值在此处不被允许。该时间须在将来。`,
+		unfit.Detail(fault.English):   "The permission apps:read cannot be granted to users.",
+		unfit.Detail(fault.Chinese):   "权限 apps:read 不能授予用户。",
+		choice.Detail(fault.English):  `The field "order" has a value that is not allowed here. It is one of: asc, desc.`,
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -37,7 +37,7 @@ type Group string
 // Grant identifies something that was granted or denied to a subject: "gr_" and 22 characters.
 type Grant string
 
-// Conversation identifies a conversation within an app: "c_" and 22 characters for a pair of users.
+// Conversation identifies a conversation within an app: "c_" and 22 characters for a pair of users, or a group's ID.
 type Conversation string
 
 const (
@@ -104,6 +104,9 @@ func (s Source) User() User { return User(userPrefix + s.Text(hashLength)) }
 func (s Source) Key(app App) Key {
 	return Key(keyPrefix + app.random() + s.Text(keyLength))
 }
+
+// Group returns a new group ID.
+func (s Source) Group() Group { return Group(groupPrefix + s.Text(hashLength)) }
 
 // Grant returns a new grant ID.
 func (s Source) Grant() Grant { return Grant(grantPrefix + s.Text(hashLength)) }
@@ -180,6 +183,11 @@ func DeriveGrant(app App, seed ...string) Grant {
 	return Grant(grantPrefix + Hash(append([]string{"grant", app.text}, seed...)...))
 }
 
+// DeriveGroup returns the group ID that an idempotent creation gets: the same for the same seed.
+func DeriveGroup(app App, seed ...string) Group {
+	return Group(groupPrefix + Hash(append([]string{"group", app.text}, seed...)...))
+}
+
 // Hash returns 128 bits of SHA-256 over the parts as 22 base62 characters. Parts are length-prefixed, so moving a
 // character from one to the next changes the result.
 func Hash(parts ...string) string {
@@ -230,8 +238,18 @@ func IsGrant(text string) bool { return hasForm(text, grantPrefix, hashLength) }
 // IsRole tells whether the text has the form of the ID of an app's own role.
 func IsRole(text string) bool { return hasForm(text, rolePrefix, keyLength) }
 
-// IsConversation tells whether the text has the form of a pair's conversation ID.
-func IsConversation(text string) bool { return hasForm(text, conversationPrefix, hashLength) }
+// IsConversation tells whether the text has the form of a conversation ID: a pair's, or a group's.
+func IsConversation(text string) bool {
+	return hasForm(text, conversationPrefix, hashLength) || IsGroup(text)
+}
+
+// Group returns the group whose conversation it is; "" for a pair's.
+func (c Conversation) Group() Group {
+	if !strings.HasPrefix(string(c), groupPrefix) {
+		return ""
+	}
+	return Group(c)
+}
 
 // IsApp tells whether the text has the form of an app ID.
 func IsApp(text string) bool { return hasForm(text, appPrefix, appLength) }

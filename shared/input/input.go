@@ -19,6 +19,12 @@ import (
 // separator stands between the code and the argument in the library's messages, once init has replaced them.
 const separator = "\x1f"
 
+// dateTime is how a time is written.
+const dateTime = "RFC 3339 date-time"
+
+// choices stands before the values that are allowed, in the argument of FieldInvalid.
+const choices = "\x1e"
+
 // init makes the library say codes of the catalogue instead of English sentences, and takes names by their exact case.
 // The library keeps its messages in variables for this purpose.
 func init() {
@@ -33,11 +39,11 @@ func init() {
 		&validation.MsgExpectedBoolean:         "boolean",
 		&validation.MsgExpectedArray:           "array",
 		&validation.MsgExpectedObject:          "object",
-		&validation.MsgExpectedRFC3339DateTime: "RFC 3339 date-time",
+		&validation.MsgExpectedRFC3339DateTime: dateTime,
 	} {
 		*message = say(fault.FieldType, expected)
 	}
-	validation.MsgExpectedOneOf = say(fault.FieldInvalid, "%s")
+	validation.MsgExpectedOneOf = say(fault.FieldInvalid, choices+"%s")
 	validation.MsgExpectedMinLength = say(fault.FieldTooShort, "%d")
 	validation.MsgExpectedMaxLength = say(fault.FieldTooLong, "%d")
 	validation.MsgExpectedMinItems = say(fault.FieldTooShort, "%d")
@@ -79,6 +85,8 @@ func field(detail *huma.ErrorDetail) fault.Field {
 	case fault.Code(code) == fault.FieldMissing:
 		name = join(name, argument)
 		return fault.Field{Name: name, Code: fault.FieldMissing, Args: []any{name}}
+	case strings.HasPrefix(argument, choices):
+		return fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}, More: fault.OneOf(strings.TrimPrefix(argument, choices))}
 	case fault.Code(code) == fault.FieldUnknown, fault.Code(code) == fault.FieldInvalid:
 		return fault.Field{Name: name, Code: fault.Code(code), Args: []any{name}}
 	}
@@ -92,6 +100,8 @@ func parameter(name, message string) fault.Field {
 		return fault.Field{Name: name, Code: fault.FieldUnknown, Args: []any{name}}
 	case strings.HasPrefix(message, "required"):
 		return fault.Field{Name: name, Code: fault.FieldMissing, Args: []any{name}}
+	case strings.HasPrefix(message, "invalid date/time"): // it goes on with the layout of package time
+		return fault.Field{Name: name, Code: fault.FieldType, Args: []any{name, dateTime}}
 	case strings.HasPrefix(message, "invalid "):
 		return fault.Field{Name: name, Code: fault.FieldType, Args: []any{name, strings.TrimPrefix(message, "invalid ")}}
 	}

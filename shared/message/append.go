@@ -111,12 +111,8 @@ func (s *Service) claim(ctx context.Context, draft Draft, entry Entry, seen look
 	if err != nil || put {
 		return seen, err
 	}
-	same, err := s.Sealer.VerifyMAC(ctx, entry.App, seal.Fingerprint, standing.KeyNumber, body, standing.Fingerprint)
-	if err != nil {
+	if err := s.sameBody(ctx, draft, standing); err != nil {
 		return look{}, err
-	}
-	if !same {
-		return look{}, clientIDConflict()
 	}
 	return s.lookOn(ctx, entry, max(standing.From, 1))
 }
@@ -144,7 +140,7 @@ func (s *Service) lookOn(ctx context.Context, entry Entry, from int64) (look, er
 func (s *Service) putNext(ctx context.Context, draft Draft, entry, last Entry) (Entry, error) {
 	deadline := s.Clock.Now().Add(busyAfter)
 	for attempt := 0; ; attempt++ {
-		next, err := s.sealed(ctx, draft, last.follow(entry))
+		next, err := s.sealed(ctx, last.follow(entry), []byte(draft.Text))
 		if err != nil {
 			return Entry{}, err
 		}
@@ -171,10 +167,10 @@ func (s *Service) putNext(ctx context.Context, draft Draft, entry, last Entry) (
 }
 
 // sealed returns the entry with its time and the text sealed for its place.
-func (s *Service) sealed(ctx context.Context, draft Draft, entry Entry) (Entry, error) {
+func (s *Service) sealed(ctx context.Context, entry Entry, text []byte) (Entry, error) {
 	entry.SentAt = s.Clock.Now().Truncate(time.Millisecond)
 	var err error
-	entry.Sealed, err = s.Sealer.Seal(ctx, entry.App, entry.place(), []byte(draft.Text))
+	entry.Sealed, err = s.Sealer.Seal(ctx, entry.App, entry.place(), text)
 	return entry, err
 }
 

@@ -18,7 +18,7 @@ const (
 type Arrival struct {
 	Event   string  `json:"event" enum:"message" doc:"Which event it is." example:"message"`
 	Message Message `json:"message" doc:"The message."`
-	V       int64   `json:"v" doc:"The user's version after this message. A client moves its own by one; anything else sends it to sync." example:"42"`
+	V       int64   `json:"v,omitempty" doc:"The user's version after this message; absent for a message in a group. A client moves its own by one; anything else sends it to sync." example:"42"`
 }
 
 // Window is the event of messages that a device has missed.

@@ -48,7 +48,7 @@ const defaultLimit = 50
 func Frames(edge *socket.Socket, service *Service, signer cursor.Signer, windows Windows) {
 	r := routes{Service: service, signer: signer}
 	socket.Register(edge, socket.Action{
-		Name: "send", Permission: authz.MessagesSend, Summary: "Send a message.",
+		Name: "send", Permission: authz.MessagesSend, Inside: true, Summary: "Send a message; to a group it needs groups:send instead.",
 	}, func(ctx context.Context, caller socket.Caller, in *sendFrame) (Stored, error) {
 		return r.store(ctx, caller.Caller, caller.Socket.Connection, in.Content)
 	})

@@ -13,7 +13,7 @@ type Marks struct {
 	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark after this call." example:"7"`
 	ReadSeq        int64           `json:"read_seq" doc:"The read mark after this call." example:"7"`
-	Unread         *int64          `json:"unread,omitempty" doc:"Messages from the other user beyond the read mark; only after marking read."`
+	Unread         *int64          `json:"unread,omitempty" doc:"Messages from others beyond the read mark; only after marking read."`
 }
 
 // Acknowledge says that the user's device has everything up to the sequence. Marks move forward only; one beyond the
@@ -55,6 +55,9 @@ func (s *Service) entryOf(ctx context.Context, app id.App, user id.User, convers
 	if !id.IsConversation(string(conversation)) {
 		return Entry{}, notFound()
 	}
+	if conversation.Group() != "" {
+		return s.entryOfGroup(ctx, app, user, conversation, sequence)
+	}
 	for _, strong := range []bool{false, true} {
 		entries, err := s.Log.Read(ctx, app, conversation, sequence, 1, strong)
 		if err != nil {
@@ -70,7 +73,27 @@ func (s *Service) entryOf(ctx context.Context, app id.App, user id.User, convers
 	if _, err := s.member(ctx, app, user, conversation); err != nil {
 		return Entry{}, err
 	}
-	return Entry{}, fault.Invalid(fault.Field{Name: "seq", Code: fault.SequenceAhead, Args: []any{sequence}})
+	return Entry{}, sequenceAhead(sequence)
+}
+
+// entryOfGroup is entryOf for a group, whose entries do not tell who its members are. A mark before the user joined moves
+// nothing, so it does no harm.
+func (s *Service) entryOfGroup(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Entry, error) {
+	if _, err := s.member(ctx, app, user, conversation); err != nil {
+		return Entry{}, err
+	}
+	entries, err := s.readStrongly(ctx, app, conversation, sequence, 1)
+	if err != nil {
+		return Entry{}, err
+	}
+	if len(entries) == 0 || entries[0].Sequence != sequence {
+		return Entry{}, sequenceAhead(sequence)
+	}
+	return entries[0], nil
+}
+
+func sequenceAhead(sequence int64) error {
+	return fault.Invalid(fault.Field{Name: "seq", Code: fault.SequenceAhead, Args: []any{sequence}})
 }
 
 func (m Member) marks() Marks {

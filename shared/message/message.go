@@ -6,6 +6,8 @@
 package message
 
 import (
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +27,11 @@ const (
 
 	// TypeText is the type of a text message.
 	TypeText = "text"
+	// TypeEvent is the type of an entry that tells of a change of a group; its text is a GroupChange's JSON.
+	TypeEvent = "event"
+	// TypeVoid is the type of an entry in a group's log whose number was taken and never used. It has nothing to show, and
+	// keeps readers from waiting.
+	TypeVoid = "void"
 )
 
 // Entry is one entry of a conversation's log, as it is stored: the text sealed. Sequence, ordinals, sender and client
@@ -34,7 +41,8 @@ type Entry struct {
 	App          id.App
 	Conversation id.Conversation
 	Sequence     int64
-	// Sender and Recipient are the two users of a pair.
+	// Sender and Recipient are the two users of a pair. In a group there is no recipient, and no sender where an application
+	// made a change.
 	Sender    id.User
 	Recipient id.User
 	// Type is what the text is.
@@ -46,13 +54,20 @@ type Entry struct {
 	// SentAt is when it was appended.
 	SentAt time.Time
 	// ToLower and ToUpper count the messages of the conversation so far that are for the user whose ID sorts lower,
-	// and for the other: the ordinals by which unread messages are counted without reading them.
+	// and for the other: the ordinals by which unread messages are counted without reading them. A group counts all its
+	// messages in ToLower.
 	ToLower int64
 	ToUpper int64
+	// Base is a sequence up to which the writer knew the log to have no gaps; only groups have it. It spares the next writer
+	// to look that far back.
+	Base int64
 }
 
 // Ordinal returns how many messages of the conversation up to this entry are for the user.
 func (e Entry) Ordinal(user id.User) int64 {
+	if e.Conversation.Group() != "" {
+		return e.ToLower
+	}
 	other := e.Sender
 	if user == e.Sender {
 		other = e.Recipient
@@ -80,13 +95,17 @@ type Message struct {
 	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation it belongs to." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	Seq            int64           `json:"seq" doc:"Its number in the conversation, from 1 without gaps." example:"1"`
 	MessageID      string          `json:"message_id" doc:"Its ID within the app." example:"m_4oKyQ1F8aXbT0mJ2cLw7Zr_1"`
-	From           id.User         `json:"from" doc:"The sender's user ID." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
-	To             id.User         `json:"to" doc:"The receiver's user ID." example:"u_7Zr2cLw0mJaXbT4oKyQ1F8"`
-	Type           string          `json:"type" doc:"What the message is." example:"text"`
-	Message        string          `json:"message" doc:"The text." example:"Hello!"`
+	From           id.User         `json:"from" doc:"The sender's user ID; empty for what an application changed in a group, and for a void." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	To             string          `json:"to" doc:"The receiver's user ID, or the group's ID." example:"u_7Zr2cLw0mJaXbT4oKyQ1F8"`
+	Type           string          `json:"type" doc:"What it is: text, event for a change of a group, void for a number that nothing came of." example:"text"`
+	Message        string          `json:"message" doc:"The text; empty for an event and a void." example:"Hello!"`
+	Event          *GroupChange    `json:"event,omitempty" doc:"What changed in the group, for type event."`
 	ClientID       string          `json:"client_id,omitempty" doc:"The sender's own ID of the message." example:"c-1"`
 	SentAt         time.Time       `json:"sent_at" doc:"When it was stored." example:"2026-11-21T23:11:22.143Z"`
 }
+
+// counts tells whether the entry is a message, which others have unread until they read it.
+func (e Entry) counts() bool { return e.Type != TypeEvent && e.Type != TypeVoid }
 
 // ID returns the message ID of the entry: conversation and sequence in one text.
 func (e Entry) ID() string {
@@ -94,18 +113,30 @@ func (e Entry) ID() string {
 }
 
 // open returns the entry as users see it, with its text.
-func (e Entry) open(text []byte) Message {
-	return Message{ConversationID: e.Conversation, Seq: e.Sequence, MessageID: e.ID(), From: e.Sender, To: e.Recipient,
+func (e Entry) open(text []byte) (Message, error) {
+	message := Message{ConversationID: e.Conversation, Seq: e.Sequence, MessageID: e.ID(), From: e.Sender, To: string(e.Recipient),
 		Type: e.Type, Message: string(text), ClientID: e.ClientID, SentAt: e.SentAt}
+	if e.Conversation.Group() != "" {
+		message.To = string(e.Conversation)
+	}
+	if e.Type == TypeEvent {
+		message.Message, message.Event = "", &GroupChange{}
+		if err := json.Unmarshal(text, message.Event); err != nil {
+			return Message{}, fmt.Errorf("event %s: %w", e.ID(), err)
+		}
+	}
+	return message, nil
 }
 
 // Member is a user's row of a conversation.
 type Member struct {
-	// App, User and Conversation name the row; Peer is the pair's other user.
+	// App, User and Conversation name the row; Peer is the pair's other user, "" in a group.
 	App          id.App
 	User         id.User
 	Conversation id.Conversation
 	Peer         id.User
+	// Seat is what the row has for a group.
+	Seat Seat
 	// Acknowledged is the sequence up to which the user's devices have the messages.
 	Acknowledged int64
 	// Read is the sequence up to which the user has read, ReadOrdinal the user's ordinal there.
@@ -116,13 +147,19 @@ type Member struct {
 // Held returns the sequence up to which the user surely has the messages: what was read has arrived.
 func (m Member) Held() int64 { return max(m.Acknowledged, m.Read) }
 
+// In tells whether the user may read the conversation: a pair's are always in, a group's while they are members.
+func (m Member) In() bool { return m.Conversation.Group() == "" || m.Seat.State == Joined }
+
 // Unread returns how many messages for the user came after its read mark: the one formula, everywhere.
 func (m Member) Unread(tail Entry) int64 { return tail.Ordinal(m.User) - m.ReadOrdinal }
 
 // Claim is a client-ID record: the place that a sender's client ID has in time, put before the message is appended.
 type Claim struct {
-	// From is the last sequence that the first attempt had seen; the message can only be after it.
+	// From is, in a pair, the last sequence that the first attempt had seen; the message can only be after it. In a group it
+	// is the one number at which the message may stand.
 	From int64
+	// Ordinal is that number's ordinal, in a group.
+	Ordinal int64
 	// KeyNumber and Fingerprint are the MAC of the body, so that another body under the same client ID is found out.
 	KeyNumber   uint32
 	Fingerprint []byte

@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,16 +32,19 @@ func (s *Service) History(ctx context.Context, app id.App, user id.User, convers
 	if !id.IsConversation(string(conversation)) {
 		return nil, "", notFound()
 	}
+	var since int64 // what the user may see begins there
 	if user != "" {
-		if _, err := s.member(ctx, app, user, conversation); err != nil {
+		member, err := s.member(ctx, app, user, conversation)
+		if err != nil {
 			return nil, "", err
 		}
+		since = member.Seat.Since
 	}
 	at, err := sequence(position)
 	if err != nil {
 		return nil, "", err
 	}
-	entries, err := s.page(ctx, app, conversation, order, at, limit)
+	entries, err := s.page(ctx, app, conversation, order, at, since, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,11 +71,19 @@ func fitting(messages []Message) int {
 	return len(messages)
 }
 
-func (s *Service) page(ctx context.Context, app id.App, conversation id.Conversation, order Order, at int64, limit int) ([]Entry, error) {
-	if order == Descending {
-		return s.readBack(ctx, app, conversation, at, limit)
+// page returns up to limit entries in the order, from the sequence at on (0 begins), and none before since.
+func (s *Service) page(ctx context.Context, app id.App, conversation id.Conversation, order Order, at, since int64, limit int) ([]Entry, error) {
+	if order != Descending {
+		return s.read(ctx, app, conversation, max(at, since, 1), limit)
 	}
-	return s.read(ctx, app, conversation, max(at, 1), limit)
+	if at != 0 && at < since {
+		return nil, nil
+	}
+	entries, err := s.readBack(ctx, app, conversation, at, limit)
+	if hidden := slices.IndexFunc(entries, func(e Entry) bool { return e.Sequence < since }); hidden >= 0 {
+		entries = entries[:hidden]
+	}
+	return entries, err
 }
 
 // following returns the position behind a page, "" where the page reached the end.
@@ -104,8 +116,8 @@ func sequence(position string) (int64, error) {
 // Conversation is a conversation as its user sees it in the list.
 type Conversation struct {
 	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID."`
-	With           id.User         `json:"with" doc:"The other user."`
-	Unread         int64           `json:"unread" doc:"Messages from the other user beyond the read mark."`
+	With           string          `json:"with" doc:"The other user's ID, or the group's."`
+	Unread         int64           `json:"unread" doc:"Messages from others beyond the read mark."`
 	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark."`
 	ReadSeq        int64           `json:"read_seq" doc:"The read mark."`
 	Last           *Message        `json:"last" doc:"The last message."`
@@ -114,11 +126,11 @@ type Conversation struct {
 // Conversations returns up to limit conversations of the user by ID, those after the position ("" begins), and the next
 // position ("" at the end).
 func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, position string, limit int) (page []Conversation, next string, err error) {
-	members, err := s.Members.List(ctx, app, user, id.Conversation(position), limit, false)
+	members, err := s.rows(ctx, app, user, id.Conversation(position), limit)
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := s.withTails(ctx, members, false)
+	rows, err := s.withTails(ctx, in(members), false)
 	if err != nil {
 		return nil, "", err
 	}
@@ -131,13 +143,36 @@ func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, p
 		if err != nil {
 			return nil, "", err
 		}
-		page = append(page, Conversation{ConversationID: row.Conversation, With: row.Peer, Unread: max(0, row.Unread(row.tail)),
+		page = append(page, Conversation{ConversationID: row.Conversation, With: row.with(), Unread: max(0, row.Unread(row.tail)),
 			AckSeq: row.Acknowledged, ReadSeq: row.Read, Last: &last})
 	}
 	if len(members) == limit {
 		next = string(members[limit-1].Conversation)
 	}
 	return page, next, nil
+}
+
+// with names what the conversation is with: the other user, or the group.
+func (m Member) with() string {
+	if group := m.Conversation.Group(); group != "" {
+		return string(group)
+	}
+	return string(m.Peer)
+}
+
+// rows returns up to limit of the user's rows, those after the conversation. Where one is of a group they are read strongly:
+// who was removed from a group sees nothing of it from then on.
+func (s *Service) rows(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int) ([]Member, error) {
+	members, err := s.Members.List(ctx, app, user, after, limit, false)
+	if slices.ContainsFunc(members, func(m Member) bool { return m.Conversation.Group() != "" }) {
+		return s.Members.List(ctx, app, user, after, limit, true)
+	}
+	return members, err
+}
+
+// in returns the rows of the conversations that the user may read.
+func in(members []Member) []Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.In() })
 }
 
 // tailed is a membership row with the last entry of its conversation; zero where there is none.
@@ -182,13 +217,13 @@ func (s *Service) Inbox(ctx context.Context, app id.App, user id.User, unread bo
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := s.withTails(ctx, members, false)
+	rows, err := s.withTails(ctx, in(members), false)
 	if err != nil {
 		return nil, "", err
 	}
 	collector := collector{service: s, unread: unread, limit: limit, page: []Message{}}
 	for _, row := range rows {
-		from := int64(1)
+		from := max(row.Seat.Since, 1)
 		if unread {
 			from = row.Read + 1
 		}
@@ -198,21 +233,23 @@ func (s *Service) Inbox(ctx context.Context, app id.App, user id.User, unread bo
 		if end, more, err := collector.collect(ctx, row, from); err != nil || more {
 			return collector.page, walkPosition{after: row.Conversation, within: row.Conversation, from: end}.String(), err
 		}
-		at.after = row.Conversation
 	}
 	if len(members) >= visitsPerPage {
-		next = walkPosition{after: at.after}.String()
+		next = walkPosition{after: members[len(members)-1].Conversation}.String()
 	}
 	return collector.page, next, nil
 }
 
 // inboxRows returns the rows that a page goes through: the one that the last page stopped in, and those after it.
 func (s *Service) inboxRows(ctx context.Context, app id.App, user id.User, at walkPosition) ([]Member, error) {
-	members, err := s.Members.List(ctx, app, user, at.after, visitsPerPage, false)
+	members, err := s.rows(ctx, app, user, at.after, visitsPerPage)
 	if err != nil || at.within == "" {
 		return members, err
 	}
 	current, err := s.member(ctx, app, user, at.within)
+	if fault.Is(err, fault.ConversationNotFound) { // removed from the group meanwhile
+		return members, nil
+	}
 	return append([]Member{current}, members...), err
 }
 
@@ -255,7 +292,7 @@ func (c *collector) entries(ctx context.Context, row tailed, from int64) ([]Entr
 // take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with.
 func (c *collector) take(ctx context.Context, user id.User, entries []Entry) (int64, error) {
 	for _, entry := range entries {
-		if c.unread && entry.Sender == user {
+		if c.unread && (entry.Sender == user || !entry.counts()) {
 			continue
 		}
 		if len(c.page) == c.limit {

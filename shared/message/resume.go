@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 
+	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 )
 
@@ -37,15 +38,15 @@ type start struct {
 //
 // A device that named a version gets, of every conversation that changed since, at least what came after it. A device that named none, or one too old to tell, gets what lies beyond the user's marks.
 func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Window, *Progress, error) {
-	_, version, complete, err := s.changedSince(ctx, app, user, since, true)
+	now, err := s.changedSince(ctx, app, user, since, true)
 	if err != nil {
 		return Window{}, nil, err
 	}
-	full := since != NoVersion && !complete
+	full := since != NoVersion && !now.complete
 	if full {
 		since = NoVersion
 	}
-	window, progress, err := s.Next(ctx, app, user, Progress{Since: since, Version: version})
+	window, progress, err := s.Next(ctx, app, user, Progress{Since: since, Version: now.version})
 	window.Full = full
 	return window, progress, err
 }
@@ -69,31 +70,36 @@ func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress P
 // what lies beyond the user's marks and has to check all its conversations.
 func (s *Service) walk(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) (full bool, err error) {
 	if progress.Since == NoVersion {
-		return false, s.marked(ctx, app, user, progress, visit)
+		return false, s.marked(ctx, app, user, progress, "", visit)
 	}
-	changes, _, complete, err := s.changedSince(ctx, app, user, progress.Since, true)
+	now, err := s.changedSince(ctx, app, user, progress.Since, true)
 	if err != nil {
 		return false, err
 	}
-	if !complete {
-		return true, s.marked(ctx, app, user, progress, visit)
+	if !now.complete {
+		return true, s.marked(ctx, app, user, progress, "", visit)
 	}
-	return false, s.changed(ctx, app, user, progress, changes, visit)
+	return false, s.changed(ctx, app, user, progress, now, visit)
 }
 
-// marked visits the user's conversations, each behind the user's marks.
-func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) error {
-	if progress.Conversation != "" {
-		if more, err := visit(start{progress.Conversation, progress.Sequence}); err != nil || !more {
+// beforeGroups comes after every pair and before every group.
+const beforeGroups id.Conversation = "g"
+
+// marked visits the user's conversations behind the one given, each behind the user's marks.
+func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress Progress, after id.Conversation, visit func(start) (bool, error)) error {
+	if progress.Conversation > after {
+		more, err := s.goOn(ctx, app, user, progress, visit)
+		if err != nil || !more {
 			return err
 		}
+		after = progress.Conversation
 	}
-	for after := progress.Conversation; ; {
+	for {
 		members, err := s.Members.List(ctx, app, user, after, rowsPerPage, true)
 		if err != nil {
 			return err
 		}
-		waiting, err := s.withTails(ctx, members, true)
+		waiting, err := s.withTails(ctx, in(members), true)
 		if err != nil {
 			return err
 		}
@@ -112,12 +118,27 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 	}
 }
 
-// changed visits the conversations that changed since the version of the progress.
-func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, changes []noted, visit func(start) (bool, error)) error {
-	for _, change := range changes {
+// goOn visits the conversation that the last window ended in, unless it is a group that the user is not in any more.
+func (s *Service) goOn(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) (more bool, err error) {
+	if progress.Conversation.Group() != "" {
+		_, err := s.member(ctx, app, user, progress.Conversation)
+		if fault.Is(err, fault.ConversationNotFound) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return visit(start{progress.Conversation, progress.Sequence})
+}
+
+// changed visits the pairs that changed since the version of the progress, then the groups: their messages are noted for
+// nobody, so the user's marks tell what is new there.
+func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, now changes, visit func(start) (bool, error)) error {
+	for _, change := range now.changed {
 		from := start{conversation: change.conversation, after: progress.Sequence}
 		switch {
-		case change.conversation < progress.Conversation:
+		case change.conversation < progress.Conversation || change.conversation.Group() != "":
 			continue
 		case change.conversation > progress.Conversation:
 			var err error
@@ -129,7 +150,10 @@ func (s *Service) changed(ctx context.Context, app id.App, user id.User, progres
 			return err
 		}
 	}
-	return nil
+	if !now.groups {
+		return nil
+	}
+	return s.marked(ctx, app, user, progress, beforeGroups, visit)
 }
 
 // presumablyHeld returns a sequence up to which a device at the version has a changed conversation. Each append is followed
@@ -161,11 +185,12 @@ type windowBuilder struct {
 func (w *windowBuilder) fill(ctx context.Context, app id.App, from start) (bool, error) {
 	for after := from.after; ; {
 		limit := PageSize - len(w.items) + 1 // one more than fits tells whether the window is full
-		entries, err := w.service.Log.Read(ctx, app, from.conversation, after+1, limit, true)
+		entries, err := w.service.readStrongly(ctx, app, from.conversation, after+1, limit)
 		if err != nil {
 			return false, err
 		}
-		for _, entry := range contiguous(entries, after+1, +1) {
+		run := contiguous(entries, after+1, +1)
+		for _, entry := range run {
 			message, err := w.service.open(ctx, entry)
 			if err != nil {
 				return false, err
@@ -176,7 +201,7 @@ func (w *windowBuilder) fill(ctx context.Context, app id.App, from start) (bool,
 			}
 			after = entry.Sequence
 		}
-		if len(entries) < limit {
+		if len(entries) < limit || len(run) == 0 {
 			return true, nil
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // Content is what a send says, in a body and in a frame alike.
 type Content struct {
-	To       string `json:"to" minLength:"1" maxLength:"64" doc:"The receiver: a user ID or a username." example:"bob"`
+	To       string `json:"to" minLength:"1" maxLength:"64" doc:"The receiver: a user ID, a username, or a group's ID." example:"bob"`
 	Message  string `json:"message" doc:"The text, at most 4096 bytes of UTF-8." example:"Hello!"`
 	Type     string `json:"type,omitempty" maxLength:"16" doc:"What the message is; text where absent." example:"text"`
 	ClientID string `json:"client_id,omitempty" maxLength:"64" doc:"Your own ID of the message. A repeated send with it has one effect and one answer." example:"c-1"`
@@ -83,8 +83,10 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	r := routes{Service: service, signer: signer}
 	api.Register(edge, api.Operation{
 		ID: "send", Method: http.MethodPost, Path: "/send", Tag: "Messages", Status: http.StatusOK,
-		Summary: "Send a message", Permission: authz.MessagesSend, Actor: api.ActorInBody("from"),
-		Errors: []fault.Code{fault.UserNotFound, fault.MessageEmpty, fault.MessageTooLarge, fault.RecipientIsSender, fault.KnownAhead,
+		Summary: "Send a message", Permission: authz.MessagesSend, Inside: true, Actor: api.ActorInBody("from"),
+		Description: "To a group it needs groups:send instead.",
+		Errors: []fault.Code{fault.GroupNotFound, fault.NotAMember, fault.GroupDismissed, fault.GroupAdminsOnly, fault.GroupMuted, fault.MemberMuted,
+			fault.UserNotFound, fault.MessageEmpty, fault.MessageTooLarge, fault.RecipientIsSender, fault.KnownAhead,
 			fault.KnownTooOld, fault.ClientIDConflict, fault.ConversationBusy, fault.NotYourself},
 	}, r.send)
 	api.Register(edge, api.Operation{
@@ -117,15 +119,22 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 }
 
 func (r routes) send(ctx context.Context, caller authz.Caller, in *sendInput) (*sendOutput, error) {
-	if caller.User == "" { // an application has to say for whom; a user token says it by itself
-		return nil, fault.Invalid(fault.Field{Name: "from", Code: fault.FieldMissing, Args: []any{"from"}})
-	}
 	stored, err := r.store(ctx, caller, "", in.Body.Content)
 	return &sendOutput{Body: stored}, err
 }
 
-// store sends the content for the caller, over HTTP or over the connection.
+// store sends the content for the caller, over HTTP or over the connection. Who may send depends on whom it is for.
 func (r routes) store(ctx context.Context, caller authz.Caller, connection string, content Content) (Stored, error) {
+	permission, group := authz.MessagesSend, id.Group("")
+	if id.IsGroup(content.To) {
+		permission, group = authz.GroupsSend, id.Group(content.To)
+	}
+	if err := caller.RequireIn(permission, group); err != nil {
+		return Stored{}, err
+	}
+	if caller.User == "" { // an application has to say for whom; a user token says it by itself
+		return Stored{}, fault.Invalid(fault.Field{Name: "from", Code: fault.FieldMissing, Args: []any{"from"}})
+	}
 	sent, err := r.Send(ctx, Draft{App: caller.App, From: caller.User, Connection: connection, To: content.To, Type: content.Type,
 		Text: content.Message, ClientID: content.ClientID, Known: content.Known})
 	if err != nil {

@@ -18,7 +18,7 @@ type Draft struct {
 	From id.User
 	// Connection is the socket that it came over; "" over HTTP.
 	Connection string
-	// To is the receiver's ID or username.
+	// To is the receiver's ID or username, or a group's ID.
 	To string
 	// Type and Text are the content; an empty type is text.
 	Type string
@@ -45,6 +45,9 @@ func (s *Service) Send(ctx context.Context, draft Draft) (Sent, error) {
 	if err := draft.check(); err != nil {
 		return Sent{}, err
 	}
+	if id.IsGroup(draft.To) {
+		return s.sendToGroup(ctx, draft, id.Group(draft.To))
+	}
 	to, err := s.Users.Resolve(ctx, draft.App, draft.To, "to")
 	if err != nil {
 		return Sent{}, err
@@ -56,7 +59,10 @@ func (s *Service) Send(ctx context.Context, draft Draft) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	sent := Sent{Message: entry.open([]byte(draft.Text))}
+	var sent Sent
+	if sent.Message, err = entry.open([]byte(draft.Text)); err != nil {
+		return Sent{}, err
+	}
 	sent.SenderVersion, err = s.announce(ctx, entry, sent.Message, draft.Connection)
 	return sent, err
 }
@@ -115,13 +121,15 @@ func (s *Service) ensureMembers(ctx context.Context, entry Entry) error {
 	return group.Wait()
 }
 
-// member returns the user's row of the conversation; fault.ConversationNotFound where there is none.
+// member returns the user's row of the conversation; fault.ConversationNotFound where there is none, or the user is not in the
+// group. A group's row is read strongly: who was removed sees nothing from then on.
 func (s *Service) member(ctx context.Context, app id.App, user id.User, conversation id.Conversation) (Member, error) {
-	member, err := s.Members.Get(ctx, app, user, conversation, false)
-	if errors.Is(err, ErrNotMember) {
+	strong := conversation.Group() != ""
+	member, err := s.Members.Get(ctx, app, user, conversation, strong)
+	if errors.Is(err, ErrNotMember) && !strong {
 		member, err = s.Members.Get(ctx, app, user, conversation, true)
 	}
-	if errors.Is(err, ErrNotMember) {
+	if errors.Is(err, ErrNotMember) || err == nil && !member.In() {
 		return Member{}, notFound()
 	}
 	return member, err

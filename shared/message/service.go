@@ -27,10 +27,13 @@ type Devices interface {
 	Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64, except string, frame func(version int64) []byte) (version int64, err error)
 	// HasOther tells whether the user has a device besides the one of the connection; read strongly.
 	HasOther(ctx context.Context, app id.App, user id.User, connection string) (bool, error)
+	// Broadcast posts the frame to every live device of the users but the one of the connection in except, and notes nothing.
+	// It fails only where it cannot be found out who is online.
+	Broadcast(ctx context.Context, app id.App, users []id.User, except string, frame []byte) error
 	// Changed visits the conversations that changed for the user after the version since, by ID, each with the version
 	// of its last change and the highest sequence that was noted, and returns the user's version; complete is false
-	// where it cannot tell.
-	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete bool, err error)
+	// where it cannot tell, and groups where the user has never been in a group.
+	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete, groups bool, err error)
 }
 
 // Sealer encrypts texts and makes fingerprints. seal.Keyring is one.
@@ -46,6 +49,8 @@ type Service struct {
 	Log     Log
 	Claims  Claims
 	Members Members
+	// Groups may be nil where nothing is written to a group.
+	Groups  Groups
 	Users   Users
 	Devices Devices
 	Sealer  Sealer
@@ -83,8 +88,25 @@ func (s *Service) read(ctx context.Context, app id.App, conversation id.Conversa
 	if prefix := contiguous(entries, from, +1); len(prefix) == len(entries) {
 		return entries, nil
 	}
-	entries, err = s.Log.Read(ctx, app, conversation, from, limit, true)
+	entries, err = s.readStrongly(ctx, app, conversation, from, limit)
 	return contiguous(entries, from, +1), err
+}
+
+// readStrongly reads everything there is from the sequence on. A number that was left empty in a group's log is filled on
+// the way, so that no reader stands before it for ever.
+func (s *Service) readStrongly(ctx context.Context, app id.App, conversation id.Conversation, from int64, limit int) ([]Entry, error) {
+	entries, err := s.Log.Read(ctx, app, conversation, from, limit, true)
+	if err != nil || conversation.Group() == "" {
+		return entries, err
+	}
+	end := from + int64(len(contiguous(entries, from, +1))) - 1
+	if !s.abandoned(entries, end) {
+		return entries, nil
+	}
+	if err := s.settle(ctx, app, conversation, end, entries[len(entries)-1].Sequence-1); err != nil {
+		return nil, err
+	}
+	return s.Log.Read(ctx, app, conversation, from, limit, true)
 }
 
 // readBack returns the contiguous entries from the sequence (0: the end) back, at most limit. Here too a page with a
@@ -93,6 +115,18 @@ func (s *Service) readBack(ctx context.Context, app id.App, conversation id.Conv
 	entries, err := s.Log.ReadBack(ctx, app, conversation, to, limit, false)
 	if err != nil || wholeBack(entries, to, limit) {
 		return entries, err
+	}
+	entries, err = s.Log.ReadBack(ctx, app, conversation, to, limit, true)
+	if err != nil || conversation.Group() == "" || len(entries) == 0 {
+		return entries, err
+	}
+	unbroken := contiguous(entries, entries[0].Sequence, -1)
+	if len(unbroken) == len(entries) {
+		return entries, nil
+	}
+	below := entries[len(unbroken)].Sequence
+	if err := s.settle(ctx, app, conversation, below, entries[0].Sequence-1); err != nil {
+		return nil, err
 	}
 	return s.Log.ReadBack(ctx, app, conversation, to, limit, true)
 }
@@ -128,11 +162,14 @@ func contiguous(entries []Entry, first, step int64) []Entry {
 
 // open decrypts an entry.
 func (s *Service) open(ctx context.Context, entry Entry) (Message, error) {
+	if entry.Type == TypeVoid {
+		return entry.open(nil)
+	}
 	text, err := s.Sealer.Open(ctx, entry.App, entry.place(), entry.Sealed)
 	if err != nil {
 		return Message{}, fmt.Errorf("open %s: %w", entry.ID(), err)
 	}
-	return entry.open(text), nil
+	return entry.open(text)
 }
 
 func (s *Service) openAll(ctx context.Context, entries []Entry) ([]Message, error) {

@@ -32,6 +32,11 @@ type Claims interface {
 	// Put stores the record for ClientIDLife if there is none (or an expired one); else it returns the standing
 	// record, read strongly, and put is false.
 	Put(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, claim Claim, now time.Time) (standing Claim, put bool, err error)
+	// Get returns the record, read cheaply: one that was put just now may not be seen. Half a read unit.
+	Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (standing Claim, found bool, err error)
+	// Move sets the record's From and Ordinal to those of the claim if its From is still the one given, and returns the record
+	// after that: of two who move it from the same place one succeeds, and both learn where it stands. One write.
+	Move(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, from int64, claim Claim) (standing Claim, err error)
 }
 
 // Members keeps the users' rows of conversations.

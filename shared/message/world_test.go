@@ -24,6 +24,7 @@ type world struct {
 	log     *messagetest.Log
 	claims  *messagetest.Claims
 	members *messagetest.Members
+	groups  *messagetest.Groups
 	users   *usertest.Store
 	records *connectiontest.Store
 	poster  *connectiontest.Poster
@@ -35,7 +36,7 @@ type world struct {
 
 // newWorld returns tables that are as stale as told.
 func newWorld(t *testing.T, stale storetest.Staleness) *world {
-	w := &world{log: messagetest.NewStaleLog(stale), claims: messagetest.NewClaims(), members: messagetest.NewStaleMembers(stale),
+	w := &world{log: messagetest.NewStaleLog(stale), claims: messagetest.NewClaims(), members: messagetest.NewStaleMembers(stale), groups: messagetest.NewGroups(),
 		users: usertest.NewStore(), records: connectiontest.NewStale(stale), poster: connectiontest.NewPoster(),
 		keyring: sealtest.NewKeyring(), app: id.Source{}.App()}
 	w.ann, w.bob = w.register(t, "ann"), w.register(t, "bob")
@@ -53,7 +54,7 @@ func (w *world) register(t *testing.T, name string) id.User {
 func (w *world) process(fuse *storetest.Fuse) *message.Service {
 	return &message.Service{
 		Log: messagetest.FuseLog(fuse, w.log), Claims: messagetest.FuseClaims(fuse, w.claims),
-		Members: messagetest.FuseMembers(fuse, w.members), Users: &user.Service{Store: w.users},
+		Members: messagetest.FuseMembers(fuse, w.members), Groups: messagetest.FuseGroups(fuse, w.groups), Users: &user.Service{Store: w.users},
 		Devices: &connection.Service{Store: connectiontest.FuseStore(fuse, w.records),
 			Poster: connectiontest.FusePoster(fuse, w.poster), Clock: clock.System{}},
 		Sealer: w.keyring, Clock: clock.System{},

@@ -1,4 +1,4 @@
-// Package name says which names people may give to things, such as accounts and apps.
+// Package name says which names people may give to things, such as accounts, apps and roles.
 package name
 
 import (
@@ -13,4 +13,10 @@ func Plain(name string) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
 	}
 	return strings.TrimSpace(name) != "" && !strings.ContainsFunc(name, unfit)
+}
+
+// Handle tells whether a plain name can stand for what it names in a path, and looks like no other: without a slash, no dot
+// segment (RFC 3986 3.3), and with no blanks around it.
+func Handle(name string) bool {
+	return Plain(name) && strings.TrimSpace(name) == name && !strings.Contains(name, "/") && name != "." && name != ".."
 }

@@ -15,3 +15,13 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
+
+func TestHandle(t *testing.T) {
+	for text, want := range map[string]bool{"support": true, "Support 2": true, "客服": true, "v1.2": true, "...": true, ".a": true, "a?b#c%": true,
+		"": false, " ": false, " support": false, "support ": false, "support\u3000": false, "\u00a0support": false, "a/b": false, "/": false,
+		".": false, "..": false, "a\nb": false} {
+		if name.Handle(text) != want {
+			t.Errorf("Handle(%q) = %v", text, !want)
+		}
+	}
+}

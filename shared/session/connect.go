@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -101,9 +100,5 @@ func offers(headers map[string]string) bool {
 // disconnect takes the socket out of the record. API Gateway promises no such event: leases end what it forgets.
 func (l *Lifecycle) disconnect(ctx context.Context, event events.APIGatewayWebsocketProxyRequest) error {
 	closed := socket.FromContext(event)
-	err := l.Connections.Store.Detach(ctx, closed.App, closed.User, closed.Device, closed.Connection)
-	if errors.Is(err, connection.ErrNotFound) {
-		return nil
-	}
-	return err
+	return l.Connections.Close(ctx, closed)
 }

@@ -355,7 +355,8 @@ func TestPingKeepsWhatAuthRenewed(t *testing.T) {
 		_, err := connections.Reauthorize(t.Context(), renewed)
 		storetest.OK(t, "auth", err)
 		if dropped { // out of the record, by a 410 that was none
-			storetest.OK(t, "detach", s.records.Detach(t.Context(), s.app, s.bob, "phone", "c1"))
+			_, err := s.records.Detach(t.Context(), s.app, s.bob, "phone", "c1", time.Now())
+			storetest.OK(t, "detach", err)
 		}
 		now = now.Add(9 * time.Minute)
 		_, err = connections.Keep(t.Context(), held)

@@ -94,6 +94,8 @@ type Action struct {
 	Summary string
 	// Permission is what the caller needs.
 	Permission authz.Permission
+	// Inside says that the handler asks for the permission, because who has it depends on what the frame names.
+	Inside bool
 	// Renewal marks the action by which a socket whose rights have run out gets new ones: only its connection is
 	// known, not that its user may still do anything.
 	Renewal bool
@@ -194,13 +196,19 @@ func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProx
 	case !known:
 		return name, answerID, nil, fault.New(fault.ActionUnknown)
 	}
-	if !chosen.Renewal { // what the new token may is seen by the action
+	if !chosen.Renewal && !chosen.Inside { // what the new token may is seen by the action
 		if err := caller.Require(chosen.Permission); err != nil {
 			return name, answerID, nil, err
 		}
 		s.authenticator.Note(ctx, caller.Caller, chosen.Permission)
 	}
-	result, err = chosen.handle(ctx, caller, []byte(event.Body))
+	noting, asked := caller.Noting()
+	result, err = chosen.handle(ctx, Caller{noting, caller.Socket}, []byte(event.Body))
+	if chosen.Inside && err == nil {
+		for _, permission := range *asked {
+			s.authenticator.Note(ctx, caller.Caller, permission)
+		}
+	}
 	return name, answerID, result, err
 }
 

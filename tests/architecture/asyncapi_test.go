@@ -17,6 +17,7 @@ import (
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/presence"
 	"github.com/tokenim/tokenim/shared/socket"
 )
 
@@ -30,6 +31,7 @@ var socketEvents = []event{
 	{"message", "A message for this user, or one that the user sent from another device.", reflect.TypeFor[message.Arrival]()},
 	{"messages", "A window of what the device has missed.", reflect.TypeFor[message.Window]()},
 	{"typing", "Another user is writing.", reflect.TypeFor[message.Typing]()},
+	{"presence", "A user whom this one watches has come or gone.", reflect.TypeFor[presence.UserPresenceEvent]()},
 }
 
 // asyncHead is the part of docs/asyncapi.yaml that no type tells: where the socket is and how one opens it. The version
@@ -283,11 +285,12 @@ func TestEveryEventIsDescribed(t *testing.T) {
 	same(t, "socketEvents", described, "shared", declared)
 }
 
-// hasMember tells whether the type is a struct with a member of that name in its JSON.
+// hasMember tells whether the type is a struct with a text of that name in its JSON.
 func hasMember(spec *ast.TypeSpec, name string) bool {
 	declared, ok := spec.Type.(*ast.StructType)
 	return ok && slices.ContainsFunc(declared.Fields.List, func(field *ast.Field) bool {
-		if field.Tag == nil {
+		named, isName := field.Type.(*ast.Ident)
+		if field.Tag == nil || !isName || named.Name != "string" { // the event's name; a message has a member with what happened
 			return false
 		}
 		tag, _ := strconv.Unquote(field.Tag.Value) // the parser has passed it

@@ -85,10 +85,11 @@ const authorizationText = "Default is deny. What is denied explicitly is denied,
 	"- A **user** has the default roles of the app (member, unless the app says otherwise), and what it was granted. " +
 	"A user token does what its user may, for its own user; what reaches beyond the user's own data, only if the key that minted the token may do it too.\n" +
 	"- Whoever acts for a user (`from` of `POST /send`, `{id}` of `/users/{id}/…`) needs that both may, for what users can do themselves.\n" +
-	"- Nobody grants what they do not have themselves, for good.\n\n" +
+	"- Nobody grants what they do not have themselves, for good. What a user has for its own data only, it hands on to users alone, never to a key; " +
+	"what somebody is denied in one group, they do not hand on for the whole app.\n\n" +
 	"默认拒绝；显式拒绝优先于一切允许。`GET /authorizations/explain` 可说明谁能做什么以及原因。" +
 	"**开发者**拥有其在账户中的角色；**API 密钥**拥有其 scopes 及被授予的角色和权限；**用户**拥有应用的默认角色（默认为 member）及被授予的权限。" +
-	"用户令牌不会超出其用户的权限；超出本人数据的操作还要求签发该令牌的密钥也拥有该权限。代表用户操作时，双方都须拥有相应权限。任何人都不能授予自身并非长期拥有的权限。\n\n" +
+	"用户令牌不会超出其用户的权限；超出本人数据的操作还要求签发该令牌的密钥也拥有该权限。代表用户操作时，双方都须拥有相应权限。任何人都不能授予自身并非长期拥有的权限；用户仅对本人数据拥有的权限只能转授给用户，不能转授给密钥；在某个群组中被拒绝的权限，不能在整个应用范围内转授。\n\n" +
 	"In the tables, **D** is a developer with the role in the account, **K** a key and **U** a user with the role and nothing else; " +
 	"**u** is a user whose token was minted by a key that has the permission too. Whoever is named may; nobody else.\n\n" +
 	"表中 **D** 为在账户中拥有该角色的开发者，**K** 为仅拥有该角色的密钥，**U** 为仅拥有该角色的用户，**u** 表示签发其令牌的密钥也须拥有该权限。\n"
@@ -169,6 +170,8 @@ func TestEveryOperationHasAPermissionAndEveryPermissionAnOperation(t *testing.T)
 			used = append(used, string(permission))
 		}
 	}
+	// What sends asks for this one where the receiver is a group.
+	used = append(used, string(authz.GroupsSend))
 	same(t, "authz.Catalogue", known, "the routes and actions", used)
 }
 

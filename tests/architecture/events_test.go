@@ -18,7 +18,9 @@ import (
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/socket"
 )
@@ -53,6 +55,7 @@ type kinds struct {
 	mail       account.Job
 	revocation apikey.Revocation
 	tasks      events.EventBridgeEvent
+	watchers   events.SQSEvent
 }
 
 // authorizerEvent is what a WebSocket API sends to its authorizer. aws-lambda-go's type has the request context of REST
@@ -76,6 +79,8 @@ func parsedEvents(t *testing.T) kinds {
 			strictly(t, name, text, &found.revocation)
 		case name == "tasks":
 			strictly(t, name, text, &found.tasks)
+		case name == "watchers":
+			strictly(t, name, text, &found.watchers)
 		case name == "socket-authorizer":
 			strictly(t, name, text, &found.authorizer)
 		case strings.HasPrefix(name, "socket-"):
@@ -269,6 +274,16 @@ func TestLifecycleEventsAndResumeNameASocket(t *testing.T) {
 	held := socket.FromContext(found.socket["socket-connect"])
 	if want := session.NewResumeRequest(held, -1); found.resume != want {
 		t.Errorf("events/resume.json is %+v; what connect would send is %+v", found.resume, want)
+	}
+}
+
+func TestWatchersEventIsAJob(t *testing.T) {
+	for _, message := range parsedEvents(t).watchers.Records {
+		var job connection.PresenceChange
+		strictly(t, "watchers", message.Body, &job)
+		if job.App == "" || !id.IsUser(string(job.User)) || job.ID == "" {
+			t.Errorf("events/watchers.json names no user: %+v", job)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ var actionsOfService = map[string][]string{
 	"kms":      {"Decrypt", "GenerateDataKey"},
 	"lambda":   {"InvokeFunction"},
 	"ses":      {"SendEmail"},
+	"sqs":      {"SendMessage"},
 	// One action covers post, get and delete; the resource names the method.
 	"execute-api": {"ManageConnections"},
 }
@@ -123,6 +124,9 @@ func namesTarget(tpl *template.Template, action, resource string) bool {
 	case "lambda":
 		name := resource[strings.LastIndexByte(resource, ':')+1:]
 		return slices.ContainsFunc(tpl.Functions, func(f *template.Function) bool { return name == f.Name || name == f.Alias })
+	case "sqs":
+		name := resource[strings.LastIndexByte(resource, ':')+1:]
+		return tpl.Queue(name) != nil
 	case "ses":
 		return strings.HasSuffix(resource, ":identity/*") // the sender is named by the condition; see the next test
 	case "execute-api":

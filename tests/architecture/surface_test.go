@@ -18,7 +18,9 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/group"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/presence"
 	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/record/recordapi"
 	"github.com/tokenim/tokenim/shared/root"
@@ -55,8 +57,11 @@ var registrars = map[string]func(e *edges) error{
 	"account.TeamRoutes":  func(e *edges) error { account.TeamRoutes(e.http, nil, nil); return nil },
 	"app.Routes":          func(e *edges) error { app.Routes(e.http, nil, nil); return nil },
 	"apikey.Routes":       func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
+	"group.Routes":        func(e *edges) error { group.Routes(e.http, nil, nil); return nil },
 	"message.Routes":      func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
 	"message.Frames":      func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
+	"presence.Routes":     func(e *edges) error { presence.Routes(e.http, nil); return nil },
+	"presence.Frames":     func(e *edges) error { presence.Frames(e.socket, nil); return nil },
 	"recordapi.Routes":    func(e *edges) error { recordapi.Routes(e.http, nil, nil); return nil },
 	"root.Routes":         func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
 	"session.Frames":      func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },

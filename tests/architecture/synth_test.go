@@ -123,8 +123,8 @@ func TestAlarmsWatchEveryFunction(t *testing.T) {
 	s := synthesize(t)
 	dashboard := s.text(t, "Charts")
 	for _, alarm := range []string{"ErrorsAlarm", "ThrottlesAlarm"} {
-		watched := s.text(t, alarm) + s.text(t, "Background"+alarm)
-		for _, each := range []string{alarm, "Background" + alarm} {
+		watched := s.text(t, alarm) + s.text(t, "Background"+alarm) + s.text(t, "Live"+alarm)
+		for _, each := range []string{alarm, "Background" + alarm, "Live" + alarm} {
 			if metrics, _ := s.Resources[each].Properties["Metrics"].([]any); len(metrics) > 10 {
 				t.Errorf("%s has %d metrics and expressions; CloudWatch takes 10: divide it", each, len(metrics))
 			}

@@ -13,6 +13,7 @@ var mayMakeApps = map[string]string{
 	"shared/access/accessdb/row.go":   "its own rows",
 	"shared/apikey/apikeydb/row.go":   "its own rows",
 	"shared/apikey/revocation.go":     "the job that a revocation queued",
+	"shared/connection/presence.go":   "the job that a change of presence queued",
 	"shared/login/logindb/logindb.go": "its own rows: the apps of an account",
 	"shared/user/userdb/userdb.go":    "its own rows",
 	"shared/session/resume.go":        "the job that $connect queued",

@@ -13,18 +13,32 @@ import (
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
-const (
-	// writers send into one conversation at once, each perWriter messages.
-	writers   = 50
-	perWriter = 3
-	messages  = writers * perWriter
-)
+// writers send into one conversation at once.
+const writers = 50
 
+// printContention has as many send at once: between two users, where each tries for the next number, and into a group, where
+// a counter gives the numbers out.
 func printContention(ctx context.Context, platform *budget.Platform) error {
 	ann, bob, _, err := platform.Pair(ctx)
 	if err != nil {
 		return err
 	}
+	group, members, err := platform.Group(ctx, writers)
+	if err != nil {
+		return err
+	}
+	fmt.Print("\n## Fifty writers in one conversation\n\nMessages with client IDs; one at a time they cost 3 write units in a pair, 4 in a group.\n\n")
+	fmt.Println("| conversation | messages | messages/s | write units | read units | requests |")
+	fmt.Println("|---|---|---|---|---|---|")
+	pair := func(int) (from, to string) { return ann.ID, bob.ID }
+	if err := contend(ctx, platform, "a pair", 3, pair); err != nil {
+		return err
+	}
+	return contend(ctx, platform, "a group of fifty, nobody online", 10, func(n int) (from, to string) { return members[n].ID, group })
+}
+
+// contend prints what it costs when every writer sends so many messages, and each message's cost.
+func contend(ctx context.Context, platform *budget.Platform, what string, each int, line func(n int) (from, to string)) error {
 	if err := platform.Reset(ctx); err != nil {
 		return err
 	}
@@ -32,8 +46,9 @@ func printContention(ctx context.Context, platform *budget.Platform) error {
 	group, sending := errgroup.WithContext(ctx)
 	for n := range writers {
 		group.Go(func() error {
-			for i := range perWriter {
-				body := map[string]any{"from": ann.ID, "to": bob.ID, "message": "all at once", "client_id": fmt.Sprint(n, "-", i)}
+			from, to := line(n)
+			for i := range each {
+				body := map[string]any{"from": from, "to": to, "message": "all at once", "client_id": fmt.Sprint(n, "-", i)}
 				if err := untilThrough(sending, platform, body); err != nil {
 					return err
 				}
@@ -44,10 +59,9 @@ func printContention(ctx context.Context, platform *budget.Platform) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	took := time.Since(begun)
+	messages := writers * each
 	cost := platform.Count(messages)
-	fmt.Printf("\n## Fifty writers in one conversation\n\n%d messages with client IDs, %d at once: %.0f messages/s; %.1f write units, %.1f read units and %.2f requests a message. "+
-		"Beside them, one at a time costs 3 write units.\n", messages, writers, messages/took.Seconds(), cost.WriteUnits, cost.ReadUnits, cost.Invocations)
+	fmt.Printf("| %s | %d | %.0f | %.1f | %.1f | %.2f |\n", what, messages, float64(messages)/time.Since(begun).Seconds(), cost.WriteUnits, cost.ReadUnits, cost.Invocations)
 	return nil
 }
 

@@ -54,6 +54,9 @@ var Rows = []Row{
 	{What: "first message of a pair", WriteUnits: 4.2, ReadUnits: 4, Invocations: 1, In: overHTTP, Prepare: firsts},
 	{What: "send, sender has another device", WriteUnits: 3.2, ReadUnits: 4, Posts: 2, Invocations: 1, In: overHTTP, Prepare: sendsBeside},
 	{What: "send over the socket", WriteUnits: 2.2, ReadUnits: 4, Posts: 2, Invocations: 1, In: overSocket, Prepare: socketSends},
+	{What: "send to a group of 3, all online", WriteUnits: 4.2, ReadUnits: 4 + 3*0.5, Posts: 3, Invocations: 1, In: overHTTP, Prepare: groupSends(3, 3)},
+	{What: "send to a group of 100, 30 online", WriteUnits: 4.2, ReadUnits: 4 + 100*0.5, Posts: 30, Invocations: 1, In: overHTTP, Prepare: groupSends(100, 30)},
+	{What: "sync of a user in 20 groups", ReadUnits: credential + 0.5 + 20*0.5 + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: groupSyncs(20)},
 	{What: "acknowledge", WriteUnits: 1, ReadUnits: credential + 1.5, Invocations: 1, In: overHTTP, Prepare: marks("ack")},
 	{What: "mark read", WriteUnits: 1, ReadUnits: credential + 1.5, Invocations: 1, In: overHTTP, Prepare: marks("read")},
 	{What: "sync, nothing changed", ReadUnits: credential + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: syncs(0)},
@@ -66,6 +69,14 @@ var Rows = []Row{
 	{What: "connect's resume, nothing missed", WriteUnits: 1, ReadUnits: credential + 3, Posts: 1, Invocations: 1, In: connects, Prepare: connections,
 		Functions: []string{"ResumeFunction"}},
 	{What: "disconnect", WriteUnits: 2, ReadUnits: 3, Invocations: 1, In: connects, Prepare: disconnections},
+	{What: "presence of one user", ReadUnits: credential + 0.5, Invocations: 1, In: overHTTP, Prepare: onePresence},
+	{What: "presence of 1,000 users", ReadUnits: credential + 500, Invocations: 1, In: overHTTP, Prepare: presenceOf(1000)},
+	{What: "hide, or show again", WriteUnits: 1, ReadUnits: credential, Invocations: 1, In: overHTTP, Prepare: hides},
+	{What: "watch a user whom nobody watches", WriteUnits: 2, ReadUnits: credential + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: watches(false)},
+	{What: "watch a user whom others watch", WriteUnits: 1, ReadUnits: credential + 0.5, Posts: 1, Invocations: 1, In: overSocket, Prepare: watches(true)},
+	{What: "connect of a user whom others watch, without resume and pushes", WriteUnits: 4, ReadUnits: credential + 3, Invocations: 2, In: connects, Prepare: arrivals(3),
+		Functions: []string{"AuthorizerFunction", "ConnectionsFunction"}},
+	{What: "its announcement to 3 who watch", WriteUnits: 1, ReadUnits: 2 + 3*0.5, Posts: 3, Invocations: 1, Prepare: arrivals(3), Functions: []string{"WatchersFunction"}},
 }
 
 // own gives every message a client ID, ownAndKnown the last sequence too: Pair has sent one, and they go one by one.
@@ -274,12 +285,17 @@ func polls(ctx context.Context, p *Platform, _ int) (Request, error) {
 
 // connections opens sockets that stay open: each of a user of its own, so that no device is displaced.
 func connections(ctx context.Context, p *Platform, n int) (Request, error) {
-	tokens := make([]client.Installation, n)
-	for i := range tokens {
-		user, err := p.Register(ctx)
-		if err != nil {
-			return nil, err
-		}
+	users, err := p.registerAll(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return connectionsOf(ctx, p, users)
+}
+
+func connectionsOf(ctx context.Context, p *Platform, users []User) (Request, error) {
+	tokens := make([]client.Installation, len(users))
+	for i, user := range users {
+		var err error
 		if tokens[i], err = p.Token(ctx, user); err != nil {
 			return nil, err
 		}

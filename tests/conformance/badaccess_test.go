@@ -92,17 +92,23 @@ func TestBoundsOfWhoMayDoWhat(t *testing.T) {
 		{http.MethodPatch, "/roles/" + role, object{"name": "\u202e"}, "field_invalid", "name"},
 		{http.MethodPatch, "/roles/" + role, object{"denied": []string{"users:eat"}}, "permission_unknown", "denied[0]"},
 		{http.MethodPut, "/authorizations/defaults", object{"roles": slices.Repeat([]string{"member"}, 11)}, "field_too_long", "roles"},
-		{http.MethodPut, "/authorizations/defaults", object{"roles": []string{""}}, "role_not_found", "roles"},
+		{http.MethodPut, "/authorizations/defaults", object{"roles": []string{"member", ""}}, "role_not_found", "roles[1]"},
+		{http.MethodDelete, "/roles/" + role, object{"reason": "x"}, "field_unknown", "reason"},
 	} {
 		answer := do(t, s.key, client.Request{Method: c.method, Path: c.path, Body: c.body})
 		wantField(t, wantRefusal(t, answer, answer.Status, c.code), c.field, c.code)
 	}
-	for query, code := range map[string]string{"/records?limit=0": "field_out_of_range", "/records?limit=101": "field_out_of_range", "/records?order=up": "field_invalid", "/records?from=yesterday": "field_type",
+	for query, code := range map[string]string{"/records?limit=0": "field_out_of_range", "/records?limit=101": "field_out_of_range", "/records?order=up": "field_invalid", "/records?from=yesterday": "field_type", "/records?action=grant.invented": "field_invalid",
 		"/records?until=7": "field_type", "/records?x=1": "field_unknown", "/records/export?format=xml": "field_invalid", "/records/verify?limit=1": "field_unknown", "/records?actor=" + strings.Repeat("a", 129): "field_too_long",
 		"/grants?limit=x": "field_type", "/grants?ended=perhaps": "field_type", "/grants?subject=" + strings.Repeat("a", 65): "field_too_long",
 		"/authorizations/review?unused_days=0": "field_out_of_range", "/authorizations/review?unused_days=3651": "field_out_of_range", "/authorizations/review?unused_days=x": "field_type"} {
 		if answer := get(t, s.key, query); answer.Status != 422 || answer.Text("code") != code {
 			t.Errorf("%.60s: %s wanted, not %s", query, code, answer)
+		}
+	}
+	for query, code := range map[string]string{"limit=1&limit=2": "field_duplicate", "limit=%zz": "field_invalid", "subject=%00": "text_invalid", "subject=%ff": "text_invalid"} {
+		if answer := get(t, s.key, "/grants?"+query); answer.Status/100 != 4 || answer.Text("code") != code {
+			t.Errorf("%s: %s wanted, not %s", query, code, answer)
 		}
 	}
 	for _, path := range []string{"/records", "/records/export", "/records/verify", "/grants", "/authorizations/review"} {
@@ -111,4 +117,21 @@ func TestBoundsOfWhoMayDoWhat(t *testing.T) {
 	if after := recordsOf(t, s.key, ""); len(after) != len(before) {
 		t.Errorf("refused changes left records: %s", lines(after))
 	}
+}
+
+// TestMistypedScopesAreNotTaken: who takes a scope away that there is not is told so, and not that it is done.
+func TestMistypedScopesAreNotTaken(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, mistyped := range []string{"users:lst", "", "apps:manage", "socket:connect"} {
+		taken := []object{{"key_id": s.keyID, "scopes": []string{"users:list", mistyped}}}
+		done := into[many](t, post(t, s.key, "/grants/revoke", object{"scopes": taken}))
+		if len(done.Items) != 1 || done.Items[0].Status != "refused" || codeOf(done.Items[0].Error) != "scope_unknown" {
+			t.Fatalf("%q: %+v", mistyped, done)
+		}
+		if errors := done.Items[0].Error.Errors; len(errors) != 1 || errors[0].Field != "scopes[1]" {
+			t.Errorf("%q: %+v", mistyped, errors)
+		}
+	}
+	wantStatus(t, get(t, s.key, "/users"), http.StatusOK)
 }

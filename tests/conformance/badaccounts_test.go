@@ -130,7 +130,7 @@ func TestOddBodies(t *testing.T) {
 		rounds = 20
 	}
 	t.Logf("seed %d", seed)
-	for n, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t)) {
+	for n, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t), groupOperations(t)) {
 		if !onRunner && o.by != nil && strings.Contains(o.path+" ", "/signup /login /password/forgot /account/email /account/invitations ") {
 			continue // mails and guesses are counted by source, and there is one
 		}

@@ -28,6 +28,8 @@ func actions(bob person, conversation string) []operation {
 		{path: "sync", valid: object{"v": 1}, wrong: map[string][]any{"v": notNumber}, required: []string{"v"}},
 		{path: "typing", valid: object{"to": bob.ID}, wrong: map[string][]any{"to": notText}, required: []string{"to"}},
 		{path: "auth", valid: object{"token": "a.b.c"}, wrong: map[string][]any{"token": notText}, required: []string{"token"}},
+		{path: "watch", valid: object{"users": []string{bob.ID}}, wrong: map[string][]any{"users": notList}, required: []string{"users"}},
+		{path: "unwatch", valid: object{"users": []string{bob.ID}}, wrong: map[string][]any{"users": notList}, required: []string{"users"}},
 		{path: "ping", valid: object{}},
 	}
 }

@@ -70,6 +70,43 @@ func operations(t *testing.T) []operation {
 			wrong:    map[string][]any{"from": notText, "to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber},
 			required: []string{"to", "message"}, state: log},
 		mark("ack"), mark("read"),
+		{path: "/presence/query", valid: object{"users": []string{ann.ID}}, wrong: map[string][]any{"users": notList, "api_key": notText}, required: []string{"users"}},
+		{method: http.MethodPut, path: "/users/" + ann.ID + "/presence", valid: object{"hidden": true},
+			wrong: map[string][]any{"hidden": {"true", 1, object{}}, "api_key": notText}, required: []string{"hidden"},
+			state: func() string { return fmt.Sprint(seen(t, app, ann)) }},
+	}
+}
+
+// groupOperations are the routes with bodies that make and change groups.
+func groupOperations(t *testing.T) []operation {
+	g := gather(t, 2, object{"join": "open"})
+	path, seat := "/groups/"+g.id, "/groups/"+g.id+"/members/"+g.members[1].ID
+	state := func() string {
+		return fmt.Sprint(get(t, app, path), get(t, app, path+"/members?state=member"), get(t, app, "/users/"+g.members[0].ID+"/groups"))
+	}
+	texts := func(names ...string) map[string][]any {
+		wrong := map[string][]any{"api_key": notText}
+		for _, name := range names {
+			wrong[name] = notText
+		}
+		return wrong
+	}
+	profile, create := texts("name", "description", "avatar", "join", "speak", "invite"), texts("name", "description", "avatar", "join", "speak", "invite", "owner")
+	profile["custom"], create["custom"], create["members"] = []any{7, true, "x", []any{1}}, []any{7, true, "x", []any{1}}, notList
+	profile["muted_all"], profile["version"] = []any{"true", 1, object{}}, notNumber
+	invite, role, mute := texts(), texts("role"), texts()
+	invite["users"], invite["add"], mute["until"] = notList, []any{"true", 1, object{}}, notTime
+	valid := object{"name": "x", "description": "x", "avatar": "x", "custom": object{"k": 1}, "join": "open", "speak": "everyone", "invite": "everyone"}
+	return []operation{
+		{path: "/groups", valid: with(valid, object{"owner": g.members[0].ID, "members": []string{}}), wrong: create, required: []string{"name"}, state: state},
+		{method: http.MethodPatch, path: path, valid: with(valid, object{"muted_all": false}), wrong: profile, state: state},
+		{path: path + "/members", valid: object{"users": []string{g.members[1].ID}, "add": true}, wrong: invite, required: []string{"users"}, state: state},
+		{path: path + "/transfer", valid: object{"to": g.members[0].ID}, wrong: texts("to"), required: []string{"to"}, state: state},
+		{method: http.MethodPut, path: seat + "/role", valid: object{"role": "member"}, wrong: role, required: []string{"role"}, state: state},
+		{method: http.MethodPut, path: seat + "/mute", valid: object{"until": "2100-01-01T00:00:00Z"}, wrong: mute, state: state},
+		{path: path + "/join", valid: object{"as": g.members[1].ID}, optional: true, wrong: texts("as"), state: state},
+		{path: path + "/decline", valid: object{"as": g.members[1].ID}, optional: true, wrong: texts("as"), state: state},
+		{path: path + "/leave", valid: object{"as": g.members[1].ID}, optional: true, wrong: texts("as"), state: state},
 	}
 }
 
@@ -176,7 +213,7 @@ func spoiled(o operation) []badBody {
 
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
-	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t)) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t), groupOperations(t)) {
 		t.Run(o.method+o.path[:min(len(o.path), 24)], func(t *testing.T) {
 			before := ""
 			if o.state != nil {
@@ -239,7 +276,7 @@ func TestLanguages(t *testing.T) {
 
 func TestMissingFields(t *testing.T) {
 	t.Parallel()
-	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t)) {
+	for _, o := range slices.Concat(operations(t), accountOperations(t), accessOperations(t), groupOperations(t)) {
 		for _, member := range o.required {
 			answer := o.do(t, with(o.valid, object{member: nil}), nil)
 			wantField(t, wantRefusal(t, answer, 422, "field_missing"), member, "field_missing")

@@ -155,3 +155,52 @@ func TestARotatedKeyCarriesWhatWasGranted(t *testing.T) {
 	wantStatus(t, remove(t, s.key, "/roles/"+role), http.StatusOK)
 	wantDenied(t, get(t, fresh, "/grants"), "grants:read", answer.Text("key_id"))
 }
+
+// TestAUserGivesNoKeyWhatIsTheUsersOwn: what users may do with their own data, a key may do with everybody's. Else a key that
+// mints tokens and grants could have anything: by a user that it makes for it.
+func TestAUserGivesNoKeyWhatIsTheUsersOwn(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	made, by := keyOf(t, s.owner, s.app, nil, "tokens:manage", "grants:manage", "roles:manage", "users:register", "users:list")
+	puppet := registerBy(t, by, "puppet")
+	grant(t, by, object{"subject": puppet.ID, "permissions": []string{"grants:manage", "roles:manage", "users:list"}})
+	read := []string{"messages:read"}
+	denial := grant(t, s.key, object{"subject": made.KeyID, "permissions": read, "effect": "deny"})
+	role, denying := newRole(t, s.key, []string{"users:list"}, nil), newRole(t, s.key, []string{"users:list"}, object{"denied": read})
+	for _, key := range []client.Installation{by, s.key} { // one that has it makes no difference: the user has it for its own data
+		token := as(t, key, puppet, nil)
+		wantExceeding(t, token, object{"subject": made.KeyID, "permissions": read}, object{"subject": made.KeyID, "role": "member"},
+			object{"subject": made.KeyID, "permissions": read, "group": "g_0000000000000000000000"})
+		for what, answer := range map[string]client.Answer{
+			"a denial's end":             remove(t, token, "/grants/"+denial.GrantID),
+			"more in a role":             patch(t, token, "/roles/"+role, object{"permissions": read}),
+			"less denied":                patch(t, token, "/roles/"+denying, object{"denied": []string{}}),
+			"the end of a role's denial": remove(t, token, "/roles/"+denying),
+		} {
+			if answer.Status != http.StatusForbidden || answer.Text("code") != "grant_exceeds_grantor" {
+				t.Errorf("%s: grant_exceeds_grantor wanted, not %s", what, answer)
+			}
+		}
+		grant(t, token, object{"subject": made.KeyID, "permissions": []string{"users:list"}}) // what both have for all
+		grant(t, token, object{"subject": registerBy(t, by, "ann").ID, "permissions": read})  // its own, for somebody's own
+	}
+}
+
+// TestWhatIsDeniedInAGroupIsNotHandedOn: whoever may do something but for one group has nothing to give for the whole app.
+func TestWhatIsDeniedInAGroupIsNotHandedOn(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	const group, other = "g_0000000000000000000000", "g_0000000000000000000001"
+	mine, by := keyOf(t, s.owner, s.app, nil, "grants:manage", "keys:manage", "roles:manage", "users:list", "users:read")
+	friend, _ := keyOf(t, s.owner, s.app, nil, "users:read")
+	list := []string{"users:list"}
+	denial := grant(t, s.key, object{"subject": mine.KeyID, "permissions": list, "effect": "deny", "group": group})
+	wantStatus(t, get(t, by, "/users"), http.StatusOK)
+	wantExceeding(t, by, object{"subject": friend.KeyID, "permissions": list}, object{"subject": friend.KeyID, "permissions": list, "group": group})
+	wantRefusal(t, post(t, by, "/keys", object{"name": "x", "scopes": list}), http.StatusForbidden, "scope_exceeds_key")
+	wantRefusal(t, post(t, by, "/roles", object{"name": unique("x"), "permissions": list}), http.StatusForbidden, "grant_exceeds_grantor")
+	wantRefusal(t, remove(t, by, "/grants/"+denial.GrantID), http.StatusForbidden, "grant_exceeds_grantor")
+	grant(t, by, object{"subject": friend.KeyID, "permissions": list, "group": other})
+	revoke(t, s.key, denial.GrantID)
+	wantStatus(t, post(t, by, "/keys", object{"name": "x", "scopes": list}), http.StatusCreated)
+}

@@ -92,7 +92,7 @@ func TestExplain(t *testing.T) {
 	absent := "&subject=u_0000000000000000000000"
 	for query, code := range map[string]string{"permission=users:list" + absent: "subject_not_found", "permission=users:list&subject=" + team.outsider.id: "subject_not_found",
 		"permission=users:eat&subject=" + ann.ID: "permission_unknown", "permission=users:list&resource=here&subject=" + ann.ID: "field_invalid",
-		"permission=users:list&at=yesterday&subject=" + ann.ID: "field_invalid", "permission=users:list&at=2999-01-01T00:00:00Z&subject=" + ann.ID: "field_invalid",
+		"permission=users:list&at=yesterday&subject=" + ann.ID: "field_type", "permission=users:list&at=2999-01-01T00:00:00Z&subject=" + ann.ID: "field_invalid",
 		"permission=users:list&at=1969-01-01T00:00:00Z&subject=" + ann.ID: "field_invalid", "permission=users:list": "field_missing", "subject=" + ann.ID: "field_missing"} {
 		wantRefusal(t, get(t, s.key, "/authorizations/explain?"+query), 422, code)
 	}

@@ -24,6 +24,7 @@ type granted struct {
 	Reason      string   `json:"reason"`
 	RevokedAt   string   `json:"revoked_at"`
 	RevokedBy   string   `json:"revoked_by"`
+	Ended       string   `json:"ended"`
 }
 
 // into decodes an answer, or ends the test.

@@ -15,7 +15,7 @@ import (
 )
 
 // scopes are what a key can be allowed.
-var scopes = []string{"keys:read", "keys:manage", "roles:read", "roles:manage", "grants:read", "grants:manage", "records:read", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark"}
+var scopes = []string{"keys:read", "keys:manage", "roles:read", "roles:manage", "grants:read", "grants:manage", "records:read", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark", "groups:create", "groups:read", "groups:join", "groups:send", "groups:invite", "groups:manage", "groups:own", "presence:read", "presence:manage"}
 
 // newKey makes a key with the scopes.
 func newKey(t *testing.T, more object, scopes ...string) (client.Key, client.Installation) {

@@ -92,12 +92,25 @@ func (a asked) request(acting person) client.Request {
 	}
 	request := client.Request{Method: method, Path: strings.NewReplacer("{id}", id, "{conversation}", "absent").Replace(path)}
 	switch {
+	case insideBodies[a.operation] != nil:
+		request.Body = insideBodies[a.operation]
 	case a.operation == "POST /send":
 		request.Body = object{"from": acting.ID, "to": "nobody" + mark, "message": "x"}
 	case method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut:
 		request.Body = object{}
 	}
 	return request
+}
+
+// insideBodies are the bodies of the operations whose permission a role in the group can give: it is asked for behind the
+// form of the body.
+var insideBodies = map[string]object{"PATCH /groups/{id}": {}, "POST /groups/{id}/members": {"users": []string{"absent"}},
+	"POST /groups/{id}/transfer": {"to": "absent"}, "PUT /groups/{id}/members/{user}/role": {"role": "member"}, "PUT /groups/{id}/members/{user}/mute": {}}
+
+// inside tells whether a user may have the permission by a role in the group that the request names. To others there is no
+// such group.
+func (a asked) inside() bool {
+	return strings.Contains(a.operation, " /groups/{id}") && slices.Contains([]string{"groups:invite", "groups:manage", "groups:own"}, a.permission)
 }
 
 // holder is somebody who has one role and nothing else.
@@ -214,6 +227,10 @@ func wantCell(t *testing.T, row asked, h holder, answer client.Answer) {
 		if answer.Status != http.StatusUnauthorized || code != "session_needed" {
 			t.Errorf("%s: session_needed wanted, not %s", what, answer)
 		}
+		return
+	}
+	if row.inside() && h.kind == "U" {
+		wantRefusal(t, answer, http.StatusNotFound, "group_not_found")
 		return
 	}
 	problem := wantRefusal(t, answer, http.StatusForbidden, "permission_denied")

@@ -164,7 +164,7 @@ func TestUsersOfASend(t *testing.T) {
 		"unknown receiver ID":   {ann.ID, "u_0000000000000000000000", 404, "user_not_found", "to"},
 		"a bad name":            {ann.ID, "two words", 404, "user_not_found", "to"},
 		"a conversation":        {ann.ID, "c_0000000000000000000000", 404, "user_not_found", "to"},
-		"a group":               {ann.ID, "g_0000000000000000000000", 404, "user_not_found", "to"},
+		"a group":               {ann.ID, "g_0000000000000000000000", 404, "group_not_found", "to"},
 		"unknown sender":        {"nobody" + mark, bob.ID, 404, "user_not_found", "from"},
 		"unknown sender ID":     {"u_0000000000000000000000", bob.ID, 404, "user_not_found", "from"},
 		"no sender":             {"", bob.ID, 422, "field_missing", "from"},

@@ -70,6 +70,11 @@ func TestAChangedRoleIsInForceForAllAtOnce(t *testing.T) {
 	wantRefusal(t, get(t, s.key, "/roles/"+role), http.StatusNotFound, "role_not_found")
 	wantStatus(t, post(t, s.key, "/roles", object{"name": name, "permissions": []string{"users:list"}}), http.StatusCreated)
 	want(false) // another role of that name is another role
+	for _, each := range pages[granted](t, s.key, "/grants?role="+role) {
+		if each.Ended != "role_deleted" {
+			t.Errorf("a grant of a deleted role: %+v", each)
+		}
+	}
 }
 
 func TestRoles(t *testing.T) {
@@ -100,7 +105,8 @@ func TestRoles(t *testing.T) {
 	request.Body = object{"name": "support", "permissions": []string{"users:read"}}
 	wantRefusal(t, do(t, s.key, request), http.StatusConflict, "idempotency_conflict")
 	wantRefusal(t, post(t, s.key, "/roles", object{"name": "support", "permissions": []string{}}), http.StatusConflict, "role_name_taken")
-	for _, name := range []string{" ", "a\nb", "a\u202eb", answers[0].Text("role_id")} {
+	wantRefusal(t, post(t, s.key, "/roles", object{"name": "Owner", "permissions": []string{}}), http.StatusConflict, "role_name_taken")
+	for _, name := range []string{" ", "a\nb", "a\u202eb", " a", "a ", "a/b", ".", "..", answers[0].Text("role_id")} {
 		wantField(t, wantRefusal(t, post(t, s.key, "/roles", object{"name": name, "permissions": []string{}}), 422, "field_invalid"), "name", "field_invalid")
 	}
 	wantField(t, wantRefusal(t, post(t, s.key, "/roles", object{"name": "x", "permissions": []string{"users:list", "users:eat"}}), 422, "permission_unknown"), "permissions[1]", "permission_unknown")
@@ -166,7 +172,7 @@ func TestDefaultsOfUsers(t *testing.T) {
 	wantDenied(t, post(t, token, "/tickets", object{}), "tickets:create", ann.ID)
 	wantStatus(t, remove(t, s.key, "/roles/"+role), http.StatusOK) // gone from the defaults, too
 	wantDenied(t, post(t, token, "/send", object{"to": bob.ID, "message": "x"}), "messages:send", ann.ID)
-	wantField(t, wantRefusal(t, setDefaults(t, s.key, "member", role), http.StatusNotFound, "role_not_found"), "roles", "role_not_found")
+	wantField(t, wantRefusal(t, setDefaults(t, s.key, "member", role), http.StatusNotFound, "role_not_found"), "roles[1]", "role_not_found")
 	wantStatus(t, setDefaults(t, s.session, "member", "member"), http.StatusOK)
 	for what, request := range own {
 		if answer := do(t, token, request); answer.Text("code") == "permission_denied" {

@@ -24,6 +24,7 @@ type belongings struct {
 	device              string // ann's
 	session, invitation string // the owner's, the account's
 	grant, role         string // bob's role, the app's own
+	group               string // ann's, with bob, open to everybody of the app
 }
 
 // settle fills an app: two users who have talked, a key, a token.
@@ -35,6 +36,9 @@ func settle(t *testing.T, owner developer, app string) belongings {
 	sent := post(t, has.by, "/send", object{"from": has.ann.ID, "to": has.bob.ID, "message": "ours alone"})
 	wantStatus(t, sent, http.StatusOK)
 	has.conversation = sent.Text("conversation_id")
+	made := post(t, has.by, "/groups", object{"name": "ours alone", "owner": has.ann.ID, "members": []string{has.bob.ID}, "join": "open"})
+	wantStatus(t, made, http.StatusCreated)
+	has.group = made.Text("group_id")
 	has.token = as(t, has.by, has.ann, object{"device": has.device})
 	has.role = newRole(t, has.by, []string{"users:list"}, nil)
 	has.grant = grant(t, has.by, object{"subject": has.bob.ID, "role": has.role}).GrantID
@@ -85,6 +89,9 @@ func sweep(theirs, ours belongings) map[string]row {
 		"DELETE /account/invitations/{id}": {list(del("/account/invitations/" + theirs.invitation)), "invitation_not_found", true, false},
 		"DELETE /sessions/{id}":            {list(del("/sessions/" + theirs.session)), "session_not_found", true, false},
 		"POST /account/switch":             {list(to("/account/switch", object{"account_id": theirs.owner.account})), "account_not_found", true, false},
+		"GET /presence/{id}":               {list(from("/presence/"+user), from("/presence/"+theirs.bob.Name)), "user_not_found", false, false},
+		"PUT /users/{id}/presence":         {list(client.Request{Method: http.MethodPut, Path: "/users/" + user + "/presence", Body: object{"hidden": true}}), "user_not_found", false, false},
+		"POST /presence/query":             {},
 		"GET /users":                       {}, "POST /register": {}, "GET /keys": {}, "POST /keys": {}, "POST /tickets": {}, "GET /apps": {}, "POST /apps": {}, "POST /accounts": {},
 		"GET /account": {}, "PATCH /account": {}, "GET /account/members": {}, "GET /account/invitations": {}, "POST /account/invitations": {}, "GET /sessions": {},
 		"DELETE /sessions": {}, "POST /session/confirm": {}, "POST /logout": {}, "POST /login": {}, "POST /login/unlock": {}, "POST /signup": {}, "POST /signup/resend": {},
@@ -107,6 +114,28 @@ func sweep(theirs, ours belongings) map[string]row {
 		"POST /grants/bulk": {}, "POST /grants/revoke": {}, "GET /authorizations/defaults": {}, "GET /authorizations/review": {}, "GET /permissions": {}, "GET /roles": {}, "POST /roles": {},
 		"GET /records": {}, "GET /records/export": {}, "GET /records/verify": {}, "GET /account/records": {}, "GET /account/records/export": {}, "GET /account/records/verify": {},
 	}
+	group, seat := "/groups/"+theirs.group, "/groups/"+theirs.group+"/members/"+theirs.bob.ID
+	put := func(path string, body any) client.Request {
+		return client.Request{Method: http.MethodPut, Path: path, Body: body}
+	}
+	for operation, request := range map[string]client.Request{
+		"GET /groups/{id}": from(group), "PATCH /groups/{id}": change(group, object{"name": "taken over"}), "DELETE /groups/{id}": del(group),
+		"POST /groups/{id}/transfer": to(group+"/transfer", object{"to": ours.ann.ID}), "GET /groups/{id}/members": from(group + "/members"),
+		"POST /groups/{id}/members":            to(group+"/members", object{"users": []string{ours.ann.ID}}),
+		"DELETE /groups/{id}/members/{user}":   del(seat),
+		"PUT /groups/{id}/members/{user}/role": put(seat+"/role", object{"role": "admin"}),
+		"PUT /groups/{id}/members/{user}/mute": put(seat+"/mute", object{"until": "2100-01-01T00:00:00Z"}),
+		"POST /groups/{id}/join":               to(group+"/join", object{"as": ours.ann.ID}),
+		"POST /groups/{id}/decline":            to(group+"/decline", object{"as": ours.ann.ID}),
+		"POST /groups/{id}/leave":              to(group+"/leave", object{"as": ours.ann.ID}),
+	} {
+		rows[operation] = row{list(request), "group_not_found", false, false}
+	}
+	rows["POST /groups"] = row{list(to("/groups", object{"name": "x", "owner": user}), to("/groups", object{"name": "x", "owner": theirs.ann.Name})), "user_not_found", false, false}
+	rows["POST /groups/{id}/join of another's"] = row{list(to("/groups/"+ours.group+"/join", object{"as": user})), "user_not_found", false, false}
+	rows["GET /users/{id}/groups"] = row{list(from("/users/" + user + "/groups")), "user_not_found", false, false}
+	rows["GET /conversations/{id}/messages of one"] = row{list(from("/conversations/" + theirs.group + "/messages")), "conversation_not_found", false, false}
+	rows["POST /send to a group"] = row{list(to("/send", object{"from": ours.ann.ID, "to": theirs.group, "message": "x"})), "group_not_found", false, false}
 	for _, which := range []string{"ack", "read"} {
 		path := "/users/{id}/conversations/{conversation}/" + which
 		fill := func(user, conversation string) client.Request {
@@ -255,7 +284,7 @@ func wantNoAction(t *testing.T, name string, theirs, ours belongings) {
 		"read":    {"conversation_not_found": {mark}},
 		"history": {"conversation_not_found": {{"conversation_id": theirs.conversation}}},
 		"auth":    {"not_yourself": {{"token": theirs.token.APIKey}}},
-		"sync":    nil, "ping": nil,
+		"sync":    nil, "ping": nil, "watch": nil, "unwatch": nil, // unknown users are no error: TestPresenceOfAnotherApp
 	}
 	for _, action := range actions(theirs.bob, theirs.conversation) {
 		row, known := rows[action.path]

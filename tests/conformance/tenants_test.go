@@ -222,15 +222,20 @@ func TestErasingAnApp(t *testing.T) {
 	}
 	owner := newDeveloper(t, "owner")
 	id, other := newApp(t, owner), newApp(t, owner)
-	_, by := keyOf(t, owner, id, nil, "users:register", "users:list", "messages:send", "messages:read")
-	_, otherBy := keyOf(t, owner, other, nil, "users:register", "users:list", "messages:send", "messages:read")
-	conversations := map[string]string{}
+	scopes := []string{"users:register", "users:list", "messages:send", "messages:read", "groups:create", "groups:send", "groups:read"}
+	_, by := keyOf(t, owner, id, nil, scopes...)
+	_, otherBy := keyOf(t, owner, other, nil, scopes...)
+	conversations, groups := map[string]string{}, map[string]string{}
 	for app, by := range map[string]client.Installation{id: by, other: otherBy} {
 		ann, bob := registerBy(t, by, "ann"), registerBy(t, by, "bob")
 		sent := post(t, by, "/send", object{"from": ann.ID, "to": bob.ID, "message": "to be erased, or not"})
 		wantStatus(t, sent, http.StatusOK)
 		conversations[app] = sent.Text("conversation_id")
 		wantStatus(t, post(t, owner.in(app), "/grants", object{"subject": ann.ID, "permissions": []string{"users:read"}}), http.StatusCreated)
+		made := post(t, by, "/groups", object{"name": "both", "owner": ann.ID, "members": []string{bob.ID}})
+		wantStatus(t, made, http.StatusCreated)
+		wantStatus(t, post(t, by, "/send", object{"from": bob.ID, "to": made.Text("group_id"), "message": "to be erased, or not"}), http.StatusOK)
+		groups[app] = made.Text("group_id")
 	}
 	wantStatus(t, remove(t, owner.session, "/apps/"+id), http.StatusOK)
 	for _, wait := range []time.Duration{2 * time.Minute, 6 * day} {
@@ -252,6 +257,7 @@ func TestErasingAnApp(t *testing.T) {
 	if listed := pages[tenant](t, owner.session, "/apps?limit=10"); len(listed) != 1 || listed[0].AppID != other {
 		t.Errorf("apps %+v", listed)
 	}
+	wantStatus(t, get(t, otherBy, "/groups/"+groups[other]), http.StatusOK)
 	read := get(t, otherBy, "/conversations/"+conversations[other]+"/messages")
 	wantStatus(t, read, http.StatusOK)
 	if kept := pages[object](t, owner.in(other), "/grants?limit=10"); len(kept) != 1 {

@@ -32,7 +32,14 @@ var rare = map[string]string{
 	"KeysFunction dynamodb:UpdateItem users-table":     grantedUse,
 	"UsersFunction dynamodb:UpdateItem users-table":    grantedUse,
 	"MessagesFunction dynamodb:UpdateItem users-table": grantedUse,
+	"GroupsFunction dynamodb:UpdateItem users-table":   grantedUse,
 	"RecordsFunction dynamodb:UpdateItem users-table":  grantedUse,
+	"PresenceFunction dynamodb:UpdateItem users-table": grantedUse,
+
+	"WatchersFunction sqs:SendMessage presence-queue": "only what more than 2,000 watch is told by several jobs",
+
+	"dynamodb:UpdateItem sends-table":                "a client-ID record moves only where its message's number was left empty for seconds",
+	"ResumeFunction dynamodb:PutItem messages-table": "only a number of a group that its writer has left empty is filled",
 
 	"RevocationsFunction dynamodb:UpdateItem connections-table": lateSocket,
 	"RevocationsFunction dynamodb:DeleteItem connections-table": lateSocket,
@@ -70,8 +77,14 @@ func excused(function, action string) bool {
 	return everywhere || here
 }
 
+// counted is what the runner counts of the functions' calls.
+type counted struct {
+	DynamoDB []meter.Usage
+	SQS      []meter.QueueUsage
+}
+
 // read returns what the runner has counted.
-func read(t *testing.T) (stats struct{ DynamoDB []meter.Usage }) {
+func read(t *testing.T) (stats counted) {
 	answer, err := http.Get(os.Getenv("TOKENIM_URL") + "/_local/stats")
 	if err != nil {
 		t.Fatal(err)
@@ -86,13 +99,20 @@ func read(t *testing.T) (stats struct{ DynamoDB []meter.Usage }) {
 	return stats
 }
 
-// grants lists the table actions of a function's role, as "dynamodb:GetItem users-table" or "… users-table/index/directory".
+// queues begins the names of the runner's queues, in the form that roles have them.
+const queues = "arn:aws:sqs:"
+
+// grants lists the actions of a function's role on tables and queues, as "dynamodb:GetItem users-table", "…
+// users-table/index/directory" or "sqs:SendMessage jobs".
 func grants(function *template.Function) (granted []string) {
 	for _, statement := range function.Policies {
 		for _, action := range statement.Actions {
 			for _, resource := range statement.Resources {
 				if _, table, ok := strings.Cut(resource, ":table/"); ok {
 					granted = append(granted, action+" "+table)
+				}
+				if strings.HasPrefix(resource, queues) {
+					granted = append(granted, action+" "+resource[strings.LastIndex(resource, ":")+1:])
 				}
 			}
 		}
@@ -101,7 +121,7 @@ func grants(function *template.Function) (granted []string) {
 }
 
 // uses lists what the function did, in the same form.
-func uses(stats struct{ DynamoDB []meter.Usage }, function string) (used []string) {
+func uses(stats counted, function string) (used []string) {
 	for _, usage := range stats.DynamoDB {
 		if usage.Function != function {
 			continue
@@ -111,6 +131,11 @@ func uses(stats struct{ DynamoDB []meter.Usage }, function string) (used []strin
 			target += "/index/" + usage.Index
 		}
 		used = append(used, fmt.Sprintf("%s %s", usage.Action, target))
+	}
+	for _, usage := range stats.SQS {
+		if usage.Function == function {
+			used = append(used, usage.Action+" "+usage.Queue)
+		}
 	}
 	return used
 }

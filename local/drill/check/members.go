@@ -80,7 +80,7 @@ func (c *checker) checkMarks(where string, at rowKey, row membership) {
 	}
 }
 
-// record is an item of the table of connections: a routing record, a socket or a redeemed ticket.
+// record is an item of the table of connections: a routing record, a socket, a redeemed ticket or a watch.
 type record struct {
 	Key     string           `dynamodbav:"pk"`
 	Sort    string           `dynamodbav:"sk"`
@@ -104,8 +104,9 @@ func (c *checker) readConnections(ctx context.Context) error {
 			c.report.Sockets++
 		case ok && strings.HasPrefix(row.Sort, "T#"):
 			c.report.Tickets++
+		case ok && strings.HasPrefix(row.Sort, "W#"): // a watch, which lasts as long as a socket and is made anew
 		default:
-			c.problem(Unreadable, "CONNECTIONS "+row.Key+" "+row.Sort, "neither a record nor a socket nor a ticket")
+			c.problem(Unreadable, "CONNECTIONS "+row.Key+" "+row.Sort, "neither a record nor a socket nor a ticket nor a watch")
 		}
 		return nil
 	})

@@ -95,7 +95,7 @@ func decodeUser(item table.Item) (access.Subject, error) {
 	if err != nil {
 		return access.Subject{}, err
 	}
-	subject := access.Subject{ID: string(user.ID), Name: user.Username, Rights: user.Rights, CreatedAt: user.CreatedAt}
+	subject := access.Subject{ID: string(user.ID), Name: user.Username, Rights: user.Rights, CreatedAt: user.CreatedAt, Epoch: user.TokenEpoch}
 	return changed(item, subject)
 }
 

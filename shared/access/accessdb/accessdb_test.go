@@ -52,6 +52,7 @@ func (w world) add(t *testing.T, app id.App, subject access.Subject) {
 	item["created_at"] = table.N(table.Millis(subject.CreatedAt))
 	if id.IsUser(subject.ID) {
 		item["user"], item["app"], item["username"] = table.S(subject.ID), table.S(app.String()), table.S(subject.Name)
+		item["epoch"] = table.N(subject.Epoch)
 	} else {
 		scopes, err := attributevalue.Marshal(subject.Rights.Base.Names())
 		storetest.OK(t, "encode", err)

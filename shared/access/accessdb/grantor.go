@@ -39,7 +39,8 @@ func (s *Store) keyStands(by access.Grantor, app id.App) table.Update {
 }
 
 func (s *Store) userStands(by access.Grantor, app id.App) table.Update {
-	stands := table.Update{Table: s.Users, Key: userdb.ItemKey(app, by.User), If: "attribute_exists(pk)"}
+	stands := table.Update{Table: s.Users, Key: userdb.ItemKey(app, by.User), If: "attribute_exists(pk) AND epoch = :seen_epoch",
+		Values: table.Item{":seen_epoch": table.N(by.Epoch)}}
 	asRead, values := authzdb.AsRead(by.UserVersion)
 	apikeydb.And(&stands, table.Update{If: asRead, Values: values})
 	return stands

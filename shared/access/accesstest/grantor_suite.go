@@ -41,7 +41,8 @@ func (d *decisions) by(key string, user string) access.Grantor {
 	found := d.subject(key)
 	by := access.Grantor{Key: id.Key(key), KeyVersion: found.Rights.Version, PolicyVersion: found.Policy.Version}
 	if user != "" {
-		by.User, by.UserVersion = id.User(user), d.subject(user).Rights.Version
+		found := d.subject(user)
+		by.User, by.UserVersion, by.Epoch = id.User(user), found.Rights.Version, found.Epoch
 	}
 	return by
 }
@@ -81,6 +82,11 @@ func runGrantorRefused(t *testing.T, h Harness) {
 		"a suspended key":     func(by access.Grantor) { h.End(t, d.app, by.Key, true) },
 		"a key that is gone":  func(by access.Grantor) { h.Remove(t, d.app, string(by.Key)) },
 		"a user that is gone": func(by access.Grantor) { h.Remove(t, d.app, string(by.User)) },
+		"a user whose tokens were revoked": func(by access.Grantor) {
+			user := d.subject(string(by.User))
+			user.Epoch++
+			h.Add(t, d.app, user)
+		},
 		"a key with another policy": func(by access.Grantor) {
 			d.version++
 			storetest.OK(t, "Align", h.Store.Align(t.Context(), d.app, d.set(d.version), storetest.Noon()))

@@ -85,7 +85,7 @@ func (s *Store) stands(by access.Grantor, app id.App, now time.Time) bool {
 		return false
 	}
 	user, there := s.subjects[subjectPlace{app, string(by.User)}]
-	return by.User == "" || there && user.Rights.Version == by.UserVersion
+	return by.User == "" || there && user.Rights.Version == by.UserVersion && user.Epoch == by.Epoch
 }
 
 // recompile changes the subject's statements.

@@ -69,7 +69,7 @@ func NewKey(app id.App) access.Subject {
 
 // NewUser returns a user that has not changed yet.
 func NewUser() access.Subject {
-	return access.Subject{ID: string(id.Source{}.User()), Name: "Ann", CreatedAt: storetest.Noon(),
+	return access.Subject{ID: string(id.Source{}.User()), Name: "Ann", CreatedAt: storetest.Noon(), Epoch: 3,
 		Rights: authz.Rights{Kind: authz.Users}}
 }
 

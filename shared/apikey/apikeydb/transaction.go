@@ -66,15 +66,19 @@ func (s *Store) makerStands(work *table.Transaction, made apikey.Key, maker apik
 	}
 }
 
-// replacement marks the old key, if it can be replaced. What was taken out of its scopes since they were read must not live
+// countRights counts a change of what a key may do or hand on.
+const countRights = "grants_version = if_not_exists(grants_version, :none) + :one"
+
+// replacement marks the old key, if it can be replaced. It counts as a change of its rights: what it was making meanwhile, by
+// the end that it had before, must not outlive it. What was taken out of its scopes since they were read must not live
 // on in the new key; nor must what was granted to it since reach whoever replaces it, who may not have that.
 func (s *Store) replacement(replaced apikey.Key) table.Update {
 	mark := table.Update{Table: s.Table, Key: ItemKey(replaced.App, replaced.ID),
-		Set: "SET rotated_at = :at, rotated_to = :to, expires_at = :expires",
+		Set: "SET rotated_at = :at, rotated_to = :to, expires_at = :expires, " + countRights,
 		If: "attribute_exists(pk) AND attribute_not_exists(rotated_to) AND " +
 			"attribute_not_exists(revoked_at) AND attribute_not_exists(suspended) AND scopes = :scopes",
 		Values: table.Item{":at": table.N(table.Millis(replaced.RotatedAt)), ":to": table.S(string(replaced.RotatedTo)),
-			":expires": table.N(table.Millis(replaced.ExpiresAt)), ":scopes": texts(replaced.Scopes)}}
+			":expires": table.N(table.Millis(replaced.ExpiresAt)), ":scopes": texts(replaced.Scopes), ":none": table.N(0), ":one": table.N(1)}}
 	asRead, values := authzdb.AsRead(replaced.Rights.Version)
 	And(&mark, table.Update{If: asRead, Values: values})
 	if !replaced.RevokedAt.IsZero() {
@@ -109,7 +113,7 @@ func (s *Store) Revoke(ctx context.Context, app id.App, key id.Key, at time.Time
 // Narrow implements apikey.Store.
 func (s *Store) Narrow(ctx context.Context, app id.App, key id.Key, scopes, was []string, narrowed record.Record) (apikey.Key, error) {
 	return s.change(ctx, app, key, table.Update{
-		Set:    "SET scopes = :scopes, grants_version = if_not_exists(grants_version, :none) + :one",
+		Set:    "SET scopes = :scopes, " + countRights,
 		If:     "scopes = :was AND attribute_not_exists(revoked_at)",
 		Values: table.Item{":scopes": texts(scopes), ":was": texts(was), ":none": table.N(0), ":one": table.N(1)}}, apikey.ErrChanged, narrowed)
 }

@@ -99,6 +99,7 @@ func (s *Store) Rotate(_ context.Context, replaced, made apikey.Key, maker apike
 	_, err = s.change(replaced.App, replaced.ID, func(now *apikey.Key) {
 		now.RotatedTo, now.RotatedAt = replaced.RotatedTo, millis(replaced.RotatedAt)
 		now.ExpiresAt, now.RevokedAt = millis(replaced.ExpiresAt), millis(replaced.RevokedAt)
+		now.Rights.Version++
 	})
 	return made, err
 }

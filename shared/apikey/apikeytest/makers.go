@@ -38,6 +38,12 @@ func runMakerChanged(t *testing.T, store World) {
 			now, _ := seen(t, store, maker)
 			store.Decide(app, maker.ID, now.Rights.Statements, policy(now.Policy.Version+1))
 		},
+		"replaced": func() {
+			now, _ := seen(t, store, maker)
+			replaced, next := rotation(now, time.Minute)
+			_, err := store.Rotate(t.Context(), replaced, next, apikey.Seen{}, told(replaced, next)...)
+			storetest.OK(t, "Rotate", err)
+		},
 		"narrowed": func() {
 			now, _ := seen(t, store, maker)
 			scopes := now.Scopes[:len(now.Scopes)-1]

@@ -15,7 +15,7 @@ import (
 // Rights are the attributes of a subject's item, to be embedded in its row.
 type Rights struct {
 	// Statements are what the subject was granted and denied, ChangedAt is when that was changed last. Version counts those
-	// changes, and the changes of a key's scopes.
+	// changes, the changes of a key's scopes, and its replacement.
 	Statements []Statement `dynamodbav:"grants,omitempty"`
 	Version    int64       `dynamodbav:"grants_version,omitempty"`
 	ChangedAt  int64       `dynamodbav:"grants_at,omitempty"`

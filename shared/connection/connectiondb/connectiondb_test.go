@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/connection/connectiondb"
 	"github.com/tokenim/tokenim/shared/connection/connectiontest"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/presence/presencetest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -29,4 +30,9 @@ func start(t *testing.T) (*connectiondb.Store, func(id.App, id.User)) {
 func TestStore(t *testing.T) {
 	store, register := start(t)
 	connectiontest.Run(t, connectiontest.Suite{Store: store, Register: register})
+}
+
+func TestPresence(t *testing.T) {
+	store, register := start(t)
+	presencetest.Run(t, presencetest.Suite{Store: store, Register: register})
 }

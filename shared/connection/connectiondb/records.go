@@ -1,11 +1,13 @@
-// Package connectiondb keeps routing records, sockets and redeemed tickets in DynamoDB: app#user / "R" is the record,
-// app#user / C#<connection> a socket, app#user / T#<ticket> a redeemed ticket.
+// Package connectiondb keeps routing records, sockets, redeemed tickets and watches in DynamoDB: app#user / "R" is the
+// record, app#user / C#<connection> a socket, app#user / T#<ticket> a redeemed ticket, app#user / W#<watcher> says that
+// another user watches this one.
 package connectiondb
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -34,8 +36,14 @@ type record struct {
 	Sort    string            `dynamodbav:"sk"`
 	Version int64             `dynamodbav:"v"`
 	Floor   int64             `dynamodbav:"f"`
+	Groups  bool              `dynamodbav:"g,omitempty"`
 	Ring    map[string]int64  `dynamodbav:"ring"` // sequence·sequenceUnit + version
 	Devices map[string]device `dynamodbav:"dev"`
+	// What these have is left out where it is nothing: together they take 24 bytes at most.
+	Hidden    bool   `dynamodbav:"h,omitempty"`
+	Seen      int64  `dynamodbav:"s,omitempty"`
+	Watched   int64  `dynamodbav:"w,omitempty"`
+	Announced string `dynamodbav:"a,omitempty"` // see encodeAnnouncement
 }
 
 // sequenceUnit is where the sequence begins in a number of the ring, above the version: two numbers in one, because a
@@ -69,15 +77,19 @@ const noteAttempts = 10
 // Note implements connection.Store. The condition keeps a sequence from going back; where it is false, the note is made
 // with the higher sequence that stands there.
 func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
+	set, values := "SET v = v + :one, ring.#c = v + :next", table.Item{}
+	if conversation.Group() != "" {
+		set, values[":true"] = set+", g = :true", &types.AttributeValueMemberBOOL{Value: true}
+	}
 	for range noteAttempts {
 		var after record
+		maps.Copy(values, table.Item{":one": table.N(1), ":next": table.N(sequence*sequenceUnit + 1),
+			":above": table.N((sequence + 1) * sequenceUnit)})
 		err := table.Update{
 			Table: s.Table, Key: itemKey(app, user),
-			Set:   "SET v = v + :one, ring.#c = v + :next",
+			Set:   set,
 			If:    "attribute_exists(pk) AND (attribute_not_exists(ring.#c) OR ring.#c < :above)",
-			Names: map[string]string{"#c": string(conversation)},
-			Values: table.Item{":one": table.N(1), ":next": table.N(sequence*sequenceUnit + 1),
-				":above": table.N((sequence + 1) * sequenceUnit)},
+			Names: map[string]string{"#c": string(conversation)}, Values: values,
 		}.Run(ctx, s.DB, &after)
 		switch {
 		case err == nil:
@@ -210,17 +222,23 @@ func (s *Store) Renew(ctx context.Context, socket connection.Socket, lease, expi
 }
 
 // Detach implements connection.Store.
-func (s *Store) Detach(ctx context.Context, app id.App, user id.User, device, connectionID string) error {
-	change := table.Update{Set: "REMOVE dev.#d.c", If: "dev.#d.c = :connection", Names: map[string]string{"#d": device},
-		Values: table.Item{":connection": table.S(connectionID)}}
+func (s *Store) Detach(ctx context.Context, app id.App, user id.User, device, connectionID string, seen time.Time) (connection.Record, error) {
+	change := table.Update{Table: s.Table, Key: itemKey(app, user), Set: "SET s = :seen REMOVE dev.#d.c", If: "dev.#d.c = :connection",
+		Names:  map[string]string{"#d": device},
+		Values: table.Item{":seen": table.N(seen.Unix()), ":connection": table.S(connectionID)}}
 	if connection.Anonymous(device) {
-		change = table.Update{Set: "REMOVE dev.#d", If: "attribute_exists(pk)", Names: change.Names}
+		change.Set, change.If = "SET s = :seen REMOVE dev.#d", "attribute_exists(dev.#d)"
+		delete(change.Values, ":connection")
 	}
-	_, err := s.update(ctx, app, user, change)
-	if errors.Is(err, connection.ErrNotFound) {
-		return nil // another connection has the device by now
+	var standing record
+	err := change.Run(ctx, s.DB, &standing)
+	if err != nil && !errors.Is(err, table.ErrCondition) { // a false one: another connection has the device by now
+		return connection.Record{}, err
 	}
-	return err
+	if standing.Key == "" {
+		return connection.Record{}, nil
+	}
+	return standing.decode(), nil
 }
 
 // update runs the change on a record; a false condition is connection.ErrNotFound.
@@ -238,8 +256,9 @@ func (s *Store) update(ctx context.Context, app id.App, user id.User, change tab
 }
 
 func (r record) decode() connection.Record {
-	decoded := connection.Record{Version: r.Version, Floor: r.Floor,
-		Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{}}
+	decoded := connection.Record{Version: r.Version, Floor: r.Floor, Groups: r.Groups,
+		Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{},
+		Presence: connection.Presence{Hidden: r.Hidden, Seen: r.Seen, WatchedUntil: r.Watched, Announced: decodeAnnouncement(r.Announced)}}
 	for conversation, both := range r.Ring {
 		decoded.Ring[id.Conversation(conversation)] = connection.Change{Version: both % sequenceUnit, Sequence: both / sequenceUnit}
 	}

@@ -28,7 +28,7 @@ const (
 func connectionID(i int) string { return fmt.Sprintf("L0SM9cOFvHcCIh%d=", i) }
 
 // fullRecord makes the largest routing record there is: MaxDevices devices with the longest names, a ring one short of
-// full, and numbers with all their digits.
+// full, numbers with all their digits, and everything that presence keeps.
 func fullRecord(t *testing.T) (*connectiondb.Store, connection.Socket) {
 	store, register := start(t)
 	socket := connectiontest.NewSocket("phone", connectionID(0))
@@ -39,12 +39,34 @@ func fullRecord(t *testing.T) (*connectiondb.Store, connection.Socket) {
 		_, _, err := store.Attach(t.Context(), connectiontest.On(socket, name, connectionID(i)), storetest.Noon().Add(time.Hour))
 		storetest.OK(t, "Attach", err)
 	}
+	fillPresence(t, store, socket)
 	service := &connection.Service{Store: store}
 	for number := range connection.RingSize - 1 {
 		_, err := service.Note(t.Context(), socket.App, socket.User, connectiontest.Conversation(number), largeSequence)
 		storetest.OK(t, "Note", err)
 	}
 	return store, socket
+}
+
+// fillPresence has the record hidden, watched, announced and seen.
+func fillPresence(t *testing.T, store *connectiondb.Store, socket connection.Socket) {
+	t.Helper()
+	ctx, now := t.Context(), storetest.Noon()
+	_, err := store.SetHidden(ctx, socket.App, socket.User, true)
+	storetest.OK(t, "SetHidden", err)
+	_, err = store.MarkWatched(ctx, socket.App, socket.User, now, now.Add(time.Hour), true)
+	storetest.OK(t, "MarkWatched", err)
+	_, err = store.PutAnnounced(ctx, socket.App, socket.User, connection.Announcement{Online: true},
+		connection.Announcement{By: "f3Gk0a"})
+	storetest.OK(t, "PutAnnounced", err)
+	fifth := connectiontest.On(socket, strings.Repeat("e", connection.MaxDeviceBytes), connectionID(4))
+	_, err = store.Detach(ctx, socket.App, socket.User, fifth.Device, fifth.Connection, now)
+	storetest.OK(t, "Detach", err)
+	after, _, err := store.Attach(ctx, fifth, now.Add(time.Hour))
+	storetest.OK(t, "Attach again", err)
+	if p := after.Presence; !p.Hidden || p.Seen == 0 || p.WatchedUntil == 0 || p.Announced.By == "" {
+		t.Fatalf("not everything is there: %+v", p)
+	}
 }
 
 func setVersion(t *testing.T, store *connectiondb.Store, socket connection.Socket) {

@@ -21,6 +21,7 @@ type Store struct {
 	records *storetest.Table[owner, connection.Record]
 	sockets *storetest.Table[socketPlace, connection.Socket]
 	tickets *storetest.Table[socketPlace, time.Time]
+	watches *storetest.Table[watchPlace, watch]
 	// expiries has when sockets expire, by place.
 	expiries sync.Map
 }
@@ -45,7 +46,8 @@ func NewStore() *Store { return NewStale(storetest.Staleness{}) }
 func NewStale(stale storetest.Staleness) *Store {
 	return &Store{records: storetest.NewTable[owner, connection.Record](stale),
 		sockets: storetest.NewTable[socketPlace, connection.Socket](stale),
-		tickets: storetest.NewTable[socketPlace, time.Time](storetest.Staleness{})}
+		tickets: storetest.NewTable[socketPlace, time.Time](storetest.Staleness{}),
+		watches: storetest.NewTable[watchPlace, watch](storetest.Staleness{})}
 }
 
 // Settle makes everything written so far visible to every read.
@@ -63,6 +65,7 @@ func (s *Store) Register(app id.App, user id.User) {
 func (s *Store) Note(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
 	return s.change(app, user, func(r *connection.Record) bool {
 		r.Version++
+		r.Groups = r.Groups || conversation.Group() != ""
 		r.Ring[conversation] = connection.Change{Version: r.Version, Sequence: max(sequence, r.Ring[conversation].Sequence)}
 		return true
 	})
@@ -133,20 +136,20 @@ func (s *Store) Renew(_ context.Context, socket connection.Socket, lease, expire
 }
 
 // Detach implements connection.Store.
-func (s *Store) Detach(_ context.Context, app id.App, user id.User, device, connectionID string) error {
-	_, _ = s.change(app, user, func(r *connection.Record) bool {
+func (s *Store) Detach(_ context.Context, app id.App, user id.User, device, connectionID string, seen time.Time) (connection.Record, error) {
+	after, _ := s.change(app, user, func(r *connection.Record) bool {
 		entry, known := r.Devices[device]
 		if !known || entry.Connection != connectionID {
 			return false
 		}
-		entry.Connection = ""
+		entry.Connection, r.Seen = "", seen.Unix()
 		r.Devices[device] = entry
 		if connection.Anonymous(device) {
 			delete(r.Devices, device)
 		}
 		return true
 	})
-	return nil
+	return after, nil
 }
 
 // change lets do change a copy of the record and stores it where do says so.

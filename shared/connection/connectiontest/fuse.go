@@ -55,8 +55,19 @@ func (f *fused) Renew(ctx context.Context, socket connection.Socket, lease, expi
 	return after, err
 }
 
-func (f *fused) Detach(ctx context.Context, app id.App, user id.User, device, connectionID string) error {
-	return f.fuse.Write(func() error { return f.store.Detach(ctx, app, user, device, connectionID) })
+func (f *fused) Records(ctx context.Context, app id.App, users []id.User, strong bool) (map[id.User]connection.Record, error) {
+	if err := f.fuse.Read(); err != nil {
+		return nil, err
+	}
+	return f.store.Records(ctx, app, users, strong)
+}
+
+func (f *fused) Detach(ctx context.Context, app id.App, user id.User, device, connectionID string, seen time.Time) (after connection.Record, err error) {
+	err = f.fuse.Write(func() (err error) {
+		after, err = f.store.Detach(ctx, app, user, device, connectionID, seen)
+		return err
+	})
+	return after, err
 }
 
 func (f *fused) PutSocket(ctx context.Context, socket connection.Socket, expires time.Time) error {

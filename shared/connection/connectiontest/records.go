@@ -26,7 +26,9 @@ func runNoRecord(t *testing.T, s Suite) {
 	storetest.Refused(t, "Renew", err, connection.ErrNotFound)
 	storetest.OK(t, "Trim", s.Store.Trim(ctx, socket.App, socket.User, 0, []id.Conversation{Conversation(1)}, 1))
 	for _, name := range []string{"phone", "~conn-1"} {
-		storetest.OK(t, "Detach", s.Store.Detach(ctx, socket.App, socket.User, name, "conn-1"))
+		standing, err := s.Store.Detach(ctx, socket.App, socket.User, name, "conn-1", lease(1))
+		storetest.OK(t, "Detach", err)
+		sameRecord(t, "Detach of nobody", standing, connection.Record{})
 	}
 	for _, strong := range []bool{false, true} { // none of these has made one
 		_, err = s.Store.Record(ctx, socket.App, socket.User, strong)
@@ -129,7 +131,7 @@ func runReplace(t *testing.T, s Suite) {
 	wantDevice(t, after, "phone", entry(second, lease(1)))
 	after = s.attach(t, second, lease(2)) // the same connection again displaces nothing
 	wantDevice(t, after, "phone", entry(second, lease(2)))
-	storetest.OK(t, "Detach", s.Store.Detach(t.Context(), first.App, first.User, "phone", "conn-2"))
+	s.detach(t, second, lease(3))
 	s.attach(t, first, lease(3)) // nor does a device without a socket lose one
 }
 
@@ -155,7 +157,7 @@ func runEvict(t *testing.T, s Suite) {
 	if _, known := after.Devices["device-2"]; known || len(after.Devices) != connection.MaxDevices {
 		t.Fatalf("devices %+v", after.Devices)
 	}
-	storetest.OK(t, "Detach", s.Store.Detach(t.Context(), socket.App, socket.User, "device-0", "conn-0"))
+	s.detach(t, On(socket, "device-0", "conn-0"), lease(20))
 	after = s.attach(t, On(socket, "seventh", "conn-7"), lease(21)) // the next silent one has no socket to lose
 	if _, known := after.Devices["device-0"]; known || len(after.Devices) != connection.MaxDevices {
 		t.Fatalf("devices %+v", after.Devices)
@@ -250,7 +252,7 @@ func runRenew(t *testing.T, s Suite) {
 			storetest.Refused(t, "Renew of a socket without a place", err, connection.ErrNotFound)
 		}
 		sameRecord(t, "Record", s.record(t, socket), after)
-		storetest.OK(t, "Detach", s.Store.Detach(t.Context(), socket.App, socket.User, socket.Device, "conn-1"))
+		s.detach(t, socket, lease(3))
 		_, err = s.Store.Renew(t.Context(), socket, lease(3), time.Time{})
 		storetest.Refused(t, "Renew after Detach", err, connection.ErrNotFound)
 	}
@@ -261,21 +263,28 @@ func runDetach(t *testing.T, s Suite) {
 	nameless := On(phone, "", "conn-2")
 	s.attach(t, phone, lease(1))
 	before := s.attach(t, nameless, lease(2))
+	seen := lease(3)
 	detach := func(device, connectionID string) connection.Record {
-		storetest.OK(t, "Detach", s.Store.Detach(t.Context(), phone.App, phone.User, device, connectionID))
-		return s.record(t, phone)
+		other := phone
+		other.Device, other.Connection = device, connectionID
+		return s.detach(t, other, seen)
 	}
 	sameRecord(t, "Detach of another connection", detach("phone", "conn-2"), before)
 	sameRecord(t, "Detach of an unknown device", detach("tablet", "conn-1"), before)
 	sameRecord(t, "Detach of an unknown anonymous device", detach("~conn-3", "conn-3"), before)
 	after := detach("phone", "conn-1")
+	if after.Seen != seen.Unix() {
+		t.Fatalf("Seen is %d, want %d", after.Seen, seen.Unix())
+	}
 	wantDevice(t, after, "phone", connection.Device{Lease: lease(1).Unix(), Expires: phone.ExpiresAt.Unix()})
 	wantDevice(t, after, "~conn-2", entry(nameless, lease(2)))
+	seen = lease(4)
 	sameRecord(t, "Detach again", detach("phone", "conn-1"), after)
 	after = detach("~conn-2", "conn-2")
 	if _, known := after.Devices["~conn-2"]; known || len(after.Devices) != 1 {
 		t.Fatalf("devices %+v, want the phone alone", after.Devices)
 	}
+	seen = lease(5)
 	sameRecord(t, "Detach again", detach("~conn-2", "conn-2"), after)
 }
 

@@ -102,6 +102,15 @@ func (s Suite) attach(t *testing.T, socket connection.Socket, lease time.Time, w
 	return after
 }
 
+// detach detaches the socket; what is returned is the record as it stands.
+func (s Suite) detach(t *testing.T, socket connection.Socket, seen time.Time) connection.Record {
+	t.Helper()
+	after, err := s.Store.Detach(t.Context(), socket.App, socket.User, socket.Device, socket.Connection, seen)
+	storetest.OK(t, "Detach", err)
+	sameRecord(t, "Detach", after, s.record(t, socket))
+	return after
+}
+
 func sameRecord(t *testing.T, doing string, got, want connection.Record) {
 	t.Helper()
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {

@@ -42,7 +42,7 @@ func FromEnvironment(db *dynamodb.Client) *Store {
 	return &Store{DB: db, Tables: map[erase.Table]string{
 		erase.DataKeys: table.Name("DATA_KEYS"), erase.Keys: table.Name("KEYS"), erase.Users: table.Name("USERS"),
 		erase.Messages: table.Name("MESSAGES"), erase.Conversations: table.Name("CONVERSATIONS"),
-		erase.Connections: table.Name("CONNECTIONS"), erase.Grants: table.Name("GRANTS"), erase.Records: table.Name("RECORDS"),
+		erase.Connections: table.Name("CONNECTIONS"), erase.Groups: table.Name("GROUPS"), erase.Grants: table.Name("GRANTS"), erase.Records: table.Name("RECORDS"),
 	}}
 }
 

@@ -49,6 +49,7 @@ type tombstone struct {
 	Messages      int     `json:"erased_messages"`
 	Conversations int     `json:"erased_conversations"`
 	Connections   int     `json:"erased_connections"`
+	Groups        int     `json:"erased_groups"`
 	Grants        int     `json:"erased_grants"`
 	Records       int     `json:"erased_records"`
 }
@@ -84,7 +85,10 @@ func TestErase(t *testing.T) {
 	// are in most chains.
 	gone := w.seed(t, account, size{users: 60, messages: 2, sockets: 2, records: 40})
 	kept := w.seed(t, account, size{users: 5, messages: 30, sockets: 2})
-	w.talk(t, gone.ID, w.register(t, gone.ID, "one"), w.register(t, gone.ID, "two"), 450)
+	one, two := w.register(t, gone.ID, "one"), w.register(t, gone.ID, "two")
+	w.talk(t, gone.ID, one, two, 450)
+	w.gather(t, gone.ID, 7, one, two)
+	w.gather(t, kept.ID, 7, w.register(t, kept.ID, "one"), w.register(t, kept.ID, "two"))
 	gone, kept = w.remove(t, gone), w.remove(t, kept)
 	before := w.rows(t, body(kept))
 	records := len(w.rows(t, body(gone))["TABLE_RECORDS"])
@@ -94,7 +98,7 @@ func TestErase(t *testing.T) {
 	}
 	left := w.wantErased(t, gone)
 	left.ErasedAt = 0
-	want := tombstone{DataKeys: 2, Keys: 2, Users: 2 * 62, Messages: 59*2 + 450, Conversations: 2 * 60, Connections: 60*5 + 2, Grants: 2,
+	want := tombstone{DataKeys: 2, Keys: 2, Users: 2 * 62, Messages: 59*2 + 450 + 7, Conversations: 2*60 + 2, Groups: 3, Connections: 60*5 + 2, Grants: 2,
 		Records: records}
 	if left != want || records < 41 {
 		t.Errorf("the receipt is %+v, want %+v", left, want)

@@ -78,6 +78,7 @@ func (w *world) eraser(client *dynamodb.Client) (*erase.Eraser, *notices) {
 		Tables: map[erase.Table]string{erase.DataKeys: w.tables["TABLE_DATA_KEYS"], erase.Keys: w.tables["TABLE_KEYS"],
 			erase.Users: w.tables["TABLE_USERS"], erase.Messages: w.tables["TABLE_MESSAGES"],
 			erase.Conversations: w.tables["TABLE_CONVERSATIONS"], erase.Connections: w.tables["TABLE_CONNECTIONS"],
+			erase.Groups: w.tables["TABLE_GROUPS"],
 			erase.Grants: w.tables["TABLE_GRANTS"], erase.Records: w.tables["TABLE_RECORDS"]}}}, mailed
 }
 
@@ -156,6 +157,25 @@ func (w *world) talk(t *testing.T, appID id.App, a, b id.User, messages int) {
 	for i := range messages {
 		storetest.OK(t, "message", log.Append(t.Context(), message.Entry{App: appID, Conversation: pair, Sequence: int64(i + 1),
 			Sender: a, Recipient: b, Type: "text", Sealed: []byte(fmt.Sprint("sealed ", i)), SentAt: storetest.Noon()}))
+	}
+}
+
+// gather has the users talk in a group whose three rows are the given.
+func (w *world) gather(t *testing.T, appID id.App, messages int, users ...id.User) {
+	t.Helper()
+	group := id.Source{}.Group()
+	for _, sort := range []string{"G", "N", "R"} {
+		row := table.Key(appID.String()+"#"+string(group), sort)
+		storetest.OK(t, "group", table.Put(t.Context(), w.db, w.tables["TABLE_GROUPS"], row, "", nil, nil))
+	}
+	members := &messagedb.Members{DB: w.db, Table: w.tables["TABLE_CONVERSATIONS"]}
+	for _, user := range users {
+		storetest.OK(t, "member", members.Ensure(t.Context(), message.Member{App: appID, User: user, Conversation: id.Conversation(group)}))
+	}
+	log := &messagedb.Log{DB: w.db, Table: w.tables["TABLE_MESSAGES"]}
+	for i := range messages {
+		storetest.OK(t, "message", log.Append(t.Context(), message.Entry{App: appID, Conversation: id.Conversation(group), Sequence: int64(i + 1),
+			Sender: users[0], Type: "text", Sealed: []byte(fmt.Sprint("sealed ", i)), SentAt: storetest.Noon()}))
 	}
 }
 

@@ -36,6 +36,14 @@ type entryRow struct {
 	SentAt   int64  `dynamodbav:"sent_at"`
 	ToLower  int64  `dynamodbav:"lo"`
 	ToUpper  int64  `dynamodbav:"up"`
+	Base     int64  `dynamodbav:"base,omitempty"`
+}
+
+// EntryRow returns the entry's row, for a transaction that puts it on the condition attribute_not_exists(pk).
+func EntryRow(e message.Entry) any {
+	return entryRow{Key: logKey(e.App, e.Conversation), Sequence: e.Sequence, From: string(e.Sender), To: string(e.Recipient),
+		Type: e.Type, Sealed: e.Sealed, ClientID: e.ClientID, SentAt: e.SentAt.UnixMilli(), ToLower: e.ToLower, ToUpper: e.ToUpper,
+		Base: e.Base}
 }
 
 func logKey(app id.App, conversation id.Conversation) string {
@@ -45,10 +53,7 @@ func logKey(app id.App, conversation id.Conversation) string {
 // Append implements message.Log.
 func (l *Log) Append(ctx context.Context, e message.Entry) error {
 	var standing entryRow
-	err := table.Put(ctx, l.DB, l.Table, entryRow{
-		Key: logKey(e.App, e.Conversation), Sequence: e.Sequence, From: string(e.Sender), To: string(e.Recipient), Type: e.Type,
-		Sealed: e.Sealed, ClientID: e.ClientID, SentAt: e.SentAt.UnixMilli(), ToLower: e.ToLower, ToUpper: e.ToUpper,
-	}, "attribute_not_exists(pk)", nil, &standing)
+	err := table.Put(ctx, l.DB, l.Table, EntryRow(e), "attribute_not_exists(pk)", nil, &standing)
 	if errors.Is(err, table.ErrCondition) {
 		if bytes.Equal(standing.Sealed, e.Sealed) {
 			return nil // the SDK tried again after an answer was lost; ciphertexts are never equal by chance
@@ -98,7 +103,7 @@ func (l *Log) query(ctx context.Context, app id.App, conversation id.Conversatio
 		entries = append(entries, message.Entry{
 			App: app, Conversation: conversation, Sequence: row.Sequence, Sender: id.User(row.From), Recipient: id.User(row.To),
 			Type: row.Type, Sealed: row.Sealed, ClientID: row.ClientID, SentAt: time.UnixMilli(row.SentAt).UTC(),
-			ToLower: row.ToLower, ToUpper: row.ToUpper,
+			ToLower: row.ToLower, ToUpper: row.ToUpper, Base: row.Base,
 		})
 	}
 	return entries, nil

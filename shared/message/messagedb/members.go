@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/table"
@@ -29,13 +30,31 @@ type memberRow struct {
 	Acknowledged int64  `dynamodbav:"ack"`
 	Read         int64  `dynamodbav:"read"`
 	ReadOrdinal  int64  `dynamodbav:"read_ord"`
+	// What a group's row has besides; package groupdb writes it.
+	State string `dynamodbav:"state,omitempty"`
+	Role  string `dynamodbav:"role,omitempty"`
+	Since int64  `dynamodbav:"since,omitempty"`
+	Muted int64  `dynamodbav:"muted,omitempty"` // seconds
 }
 
 func memberKey(app id.App, user id.User) string { return app.String() + "#" + string(user) }
 
+// MemberKey returns the key of the user's row of the conversation.
+func MemberKey(app id.App, user id.User, conversation id.Conversation) table.Item {
+	return table.Key(memberKey(app, user), string(conversation))
+}
+
 func (r memberRow) member(app id.App, user id.User) message.Member {
-	return message.Member{App: app, User: user, Conversation: id.Conversation(r.Conversation), Peer: id.User(r.Peer),
-		Acknowledged: r.Acknowledged, Read: r.Read, ReadOrdinal: r.ReadOrdinal}
+	member := message.Member{App: app, User: user, Conversation: id.Conversation(r.Conversation), Peer: id.User(r.Peer),
+		Acknowledged: r.Acknowledged, Read: r.Read, ReadOrdinal: r.ReadOrdinal,
+		Seat: message.Seat{State: message.State(r.State), Since: r.Since}}
+	if r.Role != "" {
+		member.Seat.Role = authz.GroupRole(r.Role)
+	}
+	if r.Muted != 0 {
+		member.Seat.MutedUntil = time.Unix(r.Muted, 0).UTC()
+	}
+	return member
 }
 
 // Ensure implements message.Members.
@@ -128,18 +147,47 @@ type claimRow struct {
 	From        int64  `dynamodbav:"from"`
 	KeyNumber   uint32 `dynamodbav:"key"`
 	Fingerprint []byte `dynamodbav:"mac"`
+	Ordinal     int64  `dynamodbav:"ord,omitempty"`
 	Expires     int64  `dynamodbav:"expires"` // TTL, seconds
 }
 
 // Put implements message.Claims. DynamoDB deletes expired items within days, so an expired record counts as none.
 func (c *Claims) Put(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, claim message.Claim, now time.Time) (message.Claim, bool, error) {
-	row := claimRow{Key: logKey(app, conversation) + "#" + string(sender) + "#" + clientID, From: claim.From,
+	row := claimRow{Key: claimKey(app, conversation, sender, clientID), From: claim.From, Ordinal: claim.Ordinal,
 		KeyNumber: claim.KeyNumber, Fingerprint: claim.Fingerprint, Expires: now.Add(message.ClientIDLife).Unix()}
 	var standing claimRow
 	err := table.Put(ctx, c.DB, c.Table, row, "attribute_not_exists(pk) OR expires < :now",
 		table.Item{":now": table.N(now.Unix())}, &standing)
 	if errors.Is(err, table.ErrCondition) {
-		return message.Claim{From: standing.From, KeyNumber: standing.KeyNumber, Fingerprint: standing.Fingerprint}, false, nil
+		return standing.claim(), false, nil
 	}
 	return claim, err == nil, err
+}
+
+// Get implements message.Claims.
+func (c *Claims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
+	var standing claimRow
+	found, err := table.Get(ctx, c.DB, c.Table, table.Key(claimKey(app, conversation, sender, clientID)), false, &standing)
+	return standing.claim(), found && standing.Expires >= now.Unix(), err
+}
+
+// Move implements message.Claims.
+func (c *Claims) Move(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, from int64, claim message.Claim) (message.Claim, error) {
+	var after claimRow
+	err := table.Update{Table: c.Table, Key: table.Key(claimKey(app, conversation, sender, clientID)),
+		Set: "SET #from = :to, ord = :ord", If: "#from = :from", Names: map[string]string{"#from": "from"},
+		Values: table.Item{":to": table.N(claim.From), ":ord": table.N(claim.Ordinal), ":from": table.N(from)},
+	}.Run(ctx, c.DB, &after)
+	if err != nil && !errors.Is(err, table.ErrCondition) {
+		return message.Claim{}, err
+	}
+	return after.claim(), nil
+}
+
+func claimKey(app id.App, conversation id.Conversation, sender id.User, clientID string) string {
+	return logKey(app, conversation) + "#" + string(sender) + "#" + clientID
+}
+
+func (r claimRow) claim() message.Claim {
+	return message.Claim{From: r.From, Ordinal: r.Ordinal, KeyNumber: r.KeyNumber, Fingerprint: r.Fingerprint}
 }

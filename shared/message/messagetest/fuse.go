@@ -53,6 +53,21 @@ func (f *fusedClaims) Put(ctx context.Context, app id.App, conversation id.Conve
 	return standing, put, err
 }
 
+func (f *fusedClaims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
+	if err := f.fuse.Read(); err != nil {
+		return message.Claim{}, false, err
+	}
+	return f.claims.Get(ctx, app, conversation, sender, clientID, now)
+}
+
+func (f *fusedClaims) Move(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, from int64, to message.Claim) (standing message.Claim, err error) {
+	err = f.fuse.Write(func() (err error) {
+		standing, err = f.claims.Move(ctx, app, conversation, sender, clientID, from, to)
+		return err
+	})
+	return standing, err
+}
+
 type fusedMembers struct {
 	fuse    *storetest.Fuse
 	members message.Members

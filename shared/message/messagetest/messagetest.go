@@ -102,6 +102,24 @@ func (c *Claims) Put(_ context.Context, app id.App, conversation id.Conversation
 	return after.Claim, put, nil
 }
 
+// Get implements message.Claims.
+func (c *Claims) Get(_ context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
+	standing, found := c.claims.Get(claimPlace{app, conversation, sender, clientID}, false)
+	return standing.Claim, found && standing.expires >= now.Unix(), nil
+}
+
+// Move implements message.Claims.
+func (c *Claims) Move(_ context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, from int64, to message.Claim) (message.Claim, error) {
+	after, _ := c.claims.Do(claimPlace{app, conversation, sender, clientID}, func(standing claim, exists bool) (claim, bool) {
+		if !exists || standing.From != from {
+			return standing, false
+		}
+		standing.From, standing.Ordinal = to.From, to.Ordinal
+		return standing, true
+	})
+	return after.Claim, nil
+}
+
 // Members implements message.Members in memory.
 type Members struct {
 	rows *storetest.Table[memberPlace, message.Member]
@@ -163,6 +181,13 @@ func (m *Members) MarkRead(_ context.Context, app id.App, user id.User, conversa
 			row.Read, row.ReadOrdinal = sequence, ordinal
 		}
 	})
+}
+
+// SetSeat gives the user a row of the group with the seat and marks, whatever stood there.
+func (m *Members) SetSeat(app id.App, user id.User, group id.Group, seat message.Seat, read, ordinal int64) {
+	conversation := id.Conversation(group)
+	m.rows.Put(memberPlace{app, user, conversation}, message.Member{App: app, User: user, Conversation: conversation, Seat: seat,
+		Acknowledged: read, Read: read, ReadOrdinal: ordinal})
 }
 
 func (m *Members) forward(place memberPlace, move func(*message.Member)) (message.Member, error) {

@@ -17,6 +17,7 @@ func RunClaims(t *testing.T, claims message.Claims) {
 	t.Run("Put keeps the first", func(t *testing.T) { runFirstClaim(t, claims) })
 	t.Run("Put is atomic", func(t *testing.T) { runClaimRace(t, claims) })
 	t.Run("a record lives ClientIDLife", func(t *testing.T) { runClaimLife(t, claims) })
+	t.Run("Move is atomic, and Get sees it", func(t *testing.T) { runClaimMoves(t, claims) })
 	t.Run("records are apart", func(t *testing.T) { runClaimsApart(t, claims) })
 }
 
@@ -83,4 +84,31 @@ func runClaimsApart(t *testing.T, claims message.Claims) {
 		putClaim(t, claims, other, own, storetest.Noon(), own, true)
 	}
 	putClaim(t, claims, e, newClaim(2), storetest.Noon(), first, false)
+}
+
+func runClaimMoves(t *testing.T, claims message.Claims) {
+	e, first, later := NewEntry(), newClaim(3), newClaim(9)
+	first.Ordinal, later.Ordinal = 2, 5
+	_, found, err := claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, storetest.Noon())
+	if err != nil || found {
+		t.Fatalf("Get of none: %v, %v", found, err)
+	}
+	putClaim(t, claims, e, first, storetest.Noon(), first, true)
+	moved := first
+	moved.From, moved.Ordinal = later.From, later.Ordinal
+	for _, attempt := range []message.Claim{later, newClaim(11)} { // the second comes too late
+		standing, err := claims.Move(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, first.From, attempt)
+		storetest.OK(t, "Move", err)
+		if !reflect.DeepEqual(standing, moved) {
+			t.Fatalf("Move = %+v, want %+v", standing, moved)
+		}
+	}
+	standing, found, err := claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, storetest.Noon())
+	if err != nil || !found || !reflect.DeepEqual(standing, moved) {
+		t.Fatalf("Get = %+v, %v, %v; want %+v", standing, found, err, moved)
+	}
+	after := storetest.Noon().Add(message.ClientIDLife + 2*time.Second)
+	if _, found, err = claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, after); err != nil || found {
+		t.Fatalf("Get after its life: %v, %v", found, err)
+	}
 }

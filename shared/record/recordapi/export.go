@@ -11,7 +11,7 @@ import (
 
 // Audit is a record on the wire.
 type Audit struct {
-	RecordID    string          `json:"record_id" doc:"Names the record in its log: \"rec_\", its chain and its number in it." example:"rec_3_17"`
+	RecordID    string          `json:"record_id" doc:"Names the record in its log: \"rec_\", its chain in hexadecimal and its number in it." example:"rec_c_17"`
 	At          time.Time       `json:"at" doc:"When it was done."`
 	Action      record.Action   `json:"action" doc:"What was done." example:"grant.created"`
 	Actor       string          `json:"actor,omitempty" doc:"Who did it: a key, a developer or a user; absent for TokenIM itself."`
@@ -67,9 +67,10 @@ func csv(a Audit) string {
 }
 
 // cell quotes a text where it has to be. One that a spreadsheet would take for a formula gets an apostrophe in front: what
-// users name themselves must not run in the spreadsheet of whoever reads about them.
+// users name themselves must not run in the spreadsheet of whoever reads about them. Where Chinese or Japanese is written,
+// spreadsheets take the full-width signs for the others.
 func cell(text string) string {
-	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r\n") {
+	if strings.IndexAny(text, "=+-@\t\r\n＝＋－＠") == 0 {
 		text = "'" + text
 	}
 	if strings.ContainsAny(text, "\",\r\n") || strings.TrimSpace(text) != text {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,13 +29,13 @@ const (
 
 // FilterQuery are the parameters that choose records.
 type FilterQuery struct {
-	Subject    string    `query:"subject" maxLength:"128" doc:"What or whom it was done to: the ID of a key, a user, a role, a developer, an app."`
-	Actor      string    `query:"actor" maxLength:"128" doc:"Who did it: the ID of a key, a developer or a user."`
-	Action     string    `query:"action" maxLength:"64" doc:"What was done." example:"grant.created"`
-	Permission string    `query:"permission" maxLength:"64" doc:"A permission that it is about." example:"messages:send"`
-	From       time.Time `query:"from" doc:"The earliest time, in RFC 3339." example:"2026-11-01T00:00:00Z"`
-	Until      time.Time `query:"until" doc:"The first time that is too late." example:"2026-12-01T00:00:00Z"`
-	Order      string    `query:"order" enum:"asc,desc" default:"desc" doc:"asc for the oldest first, desc for the newest."`
+	Subject    string     `query:"subject" maxLength:"128" doc:"What or whom it was done to: the ID of a key, a user, a role, a developer, an app; or \"defaults\", for the roles that every user has."`
+	Actor      string     `query:"actor" maxLength:"128" doc:"Who did it: the ID of a key, a developer or a user."`
+	Action     string     `query:"action" maxLength:"64" doc:"What was done." example:"grant.created"`
+	Permission string     `query:"permission" maxLength:"64" doc:"A permission that it is about." example:"messages:send"`
+	From       api.Moment `query:"from" doc:"The earliest time, in RFC 3339." example:"2026-11-01T00:00:00Z"`
+	Until      api.Moment `query:"until" doc:"The first time that is too late." example:"2026-12-01T00:00:00Z"`
+	Order      string     `query:"order" enum:"asc,desc" default:"desc" doc:"asc for the oldest first, desc for the newest."`
 }
 
 type listInput struct {
@@ -116,12 +115,26 @@ func (s scope) routes(edge *api.API, r *reader) {
 			"In CSV, permissions are joined by spaces, and a cell that a spreadsheet would take for a formula begins with an apostrophe.",
 	}, r.export)
 	describeExport(edge, s.path+"/export")
+	describeActions(edge, s.path)
+	describeActions(edge, s.path+"/export")
 	api.Register(edge, api.Operation{
 		ID: "verify-" + s.of + "records", Method: http.MethodGet, Path: s.path + "/verify", Tag: "Records", Status: http.StatusOK,
 		Summary: "Verify " + s.title + " audit records", Permission: s.permission, Errors: []fault.Code{fault.CursorInvalid},
 		Description: "A log is 16 chains; each record carries the SHA-256 of the one before. This finds records that were edited, removed or reordered, " +
 			"up to 5,000 records an answer. That a whole chain was written anew is found by who keeps the heads; `make audit-verify` does.",
 	}, r.verify)
+}
+
+// describeActions names the actions in the description, and so has the edge refuse others.
+func describeActions(edge *api.API, path string) {
+	for _, parameter := range edge.OpenAPI().Paths[path].Get.Parameters {
+		if parameter.Name == "action" {
+			for _, each := range record.Actions {
+				parameter.Schema.Enum = append(parameter.Schema.Enum, string(each))
+			}
+			parameter.Schema.PrecomputeMessages()
+		}
+	}
 }
 
 // describeExport names the forms of an export, which is no JSON, in the description.
@@ -145,19 +158,24 @@ type reader struct {
 
 // filter checks the parameters.
 func (q FilterQuery) filter() (record.Filter, error) {
-	if q.Action != "" && !slices.Contains(record.Actions, record.Action(q.Action)) {
-		return record.Filter{}, fault.Invalid(fault.Field{Name: "action", Code: fault.FieldInvalid, Args: []any{"action"}})
-	}
 	if _, known := authz.Lookup(authz.Permission(q.Permission)); q.Permission != "" && !known {
 		return record.Filter{}, fault.Invalid(fault.Field{Name: "permission", Code: fault.FieldInvalid, Args: []any{"permission"}})
 	}
-	return record.Filter{Subject: q.Subject, Actor: q.Actor, Action: record.Action(q.Action), Permission: q.Permission, From: q.From, Until: q.Until}, nil
+	return record.Filter{Subject: q.Subject, Actor: q.Actor, Action: record.Action(q.Action), Permission: q.Permission, From: q.From.Time, Until: q.until()}, nil
+}
+
+// until is the first time that is too late; zero for none. The zero time itself is one before all records.
+func (q FilterQuery) until() time.Time {
+	if q.Until.Sent && q.Until.Time.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return q.Until.Time
 }
 
 // list names the list that a cursor is good for: the filter and the order are part of it.
 func (q FilterQuery) list(log record.Log) string {
 	return fmt.Sprintf("records of %s %q %q %q %q %d %d %s", log, q.Subject, q.Actor, q.Action, q.Permission,
-		q.From.UnixNano(), q.Until.UnixNano(), q.Order)
+		q.From.Time.UnixNano(), q.until().UnixNano(), q.Order)
 }
 
 func (r *reader) list(ctx context.Context, caller authz.Caller, in *listInput) (*listOutput, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,7 @@ func TestList(t *testing.T) {
 		"/records?limit=7": 60, "/records?limit=100&order=asc": 60, "/account/records?limit=2": 7,
 		"/records?limit=5&subject=u_1": 20, "/records?limit=5&actor=dev_1&order=asc": 30, "/records?limit=5&action=key.created": 20,
 		"/records?limit=5&permission=users:list": 20, "/records?limit=5&subject=u_1&actor=dev_1": 10, "/records?limit=5&subject=u_9": 0,
+		"/records?until=0001-01-01T00:00:00Z": 0, "/records?until=0001-01-01T00:00:01Z": 0, "/records?limit=5&from=0001-01-01T00:00:00Z": 60,
 		"/records?limit=5&from=2096-03-14T12:10:00Z":                                       50,
 		"/records?limit=5&from=2096-03-14T20:10:00%2B08:00&until=2096-03-14T12:20:00.123Z": 10,
 	} {
@@ -166,6 +168,28 @@ func TestRefusals(t *testing.T) {
 	w.refused(t, fault.FieldInvalid, "/records/export?format=xml")
 	w.refused(t, fault.CursorInvalid, "/records/verify?cursor=x")
 	w.refused(t, fault.FieldUnknown, "/records/verify?subject=u_1")
+}
+
+// Nobody has to guess which actions there are to look for.
+func TestActionsAreDescribed(t *testing.T) {
+	w := newWorld()
+	for _, path := range []string{"/records", "/records/export", "/account/records", "/account/records/export"} {
+		var described []any
+		for _, parameter := range w.edge.OpenAPI().Paths[path].Get.Parameters {
+			if parameter.Name == "action" {
+				described = parameter.Schema.Enum
+			}
+		}
+		if len(described) != len(record.Actions) {
+			t.Errorf("%s: %d actions, want %d", path, len(described), len(record.Actions))
+		}
+		for _, each := range record.Actions {
+			get[page](t, w, "/account/records?action="+string(each))
+			if !slices.Contains(described, any(string(each))) {
+				t.Errorf("%s: %s is not described", path, each)
+			}
+		}
+	}
 }
 
 // A cursor is good for its own list, filter and order.

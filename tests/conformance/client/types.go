@@ -88,6 +88,8 @@ type Denial struct {
 // Change is a conversation in the answer to sync.
 type Change struct {
 	ConversationID string  `json:"conversation_id"`
+	Seq            int64   `json:"seq"`
+	State          string  `json:"state"`
 	Last           Message `json:"last"`
 }
 
@@ -114,6 +116,7 @@ type Frame struct {
 	Items          []Message       `json:"items"`
 	NextCursor     string          `json:"next_cursor"`
 	Changed        []Change        `json:"changed"`
+	Groups         []Change        `json:"groups"`
 	More           bool            `json:"more"`
 	Full           bool            `json:"full"`
 }

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tokenim/tokenim/shared/fault"
+)
+
+// checkQuery refuses what a query cannot say clearly, as strictjson does for bodies: a parameter that stands twice, escapes
+// that are none, and text that cannot be kept. What it refuses would be dropped or mended without a word behind it.
+//
+// The faults: FieldDuplicate, FieldInvalid, TextInvalid.
+func checkQuery(query string) error {
+	seen, at := map[string]bool{}, 0
+	for pair := range strings.SplitSeq(query, "&") {
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err := unescaped(rawName)
+		if err != nil {
+			return fieldInvalid(rawName)
+		}
+		value, err := unescaped(rawValue)
+		if err != nil {
+			return fieldInvalid(name)
+		}
+		if !keepable(name) || !keepable(value) {
+			return fault.New(fault.TextInvalid, at)
+		}
+		if seen[name] {
+			return fault.Invalid(fault.Field{Name: name, Code: fault.FieldDuplicate, Args: []any{name}})
+		}
+		seen[name] = pair != ""
+		at += len(pair) + len("&")
+	}
+	return nil
+}
+
+// unescaped reads a name or a value of a query. A semicolon once stood between parameters, so its meaning is unclear.
+func unescaped(text string) (string, error) {
+	if strings.Contains(text, ";") {
+		return "", url.EscapeError(";")
+	}
+	return url.QueryUnescape(text)
+}
+
+// keepable tells whether a text of a query is one that a body may hold.
+func keepable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+func fieldInvalid(name string) error {
+	return fault.Invalid(fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}})
+}

@@ -1,0 +1,227 @@
+package group_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/connection/connectiontest"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/group"
+	"github.com/tokenim/tokenim/shared/group/grouptest"
+	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/message/messagetest"
+	"github.com/tokenim/tokenim/shared/seal"
+	"github.com/tokenim/tokenim/shared/seal/sealtest"
+	"github.com/tokenim/tokenim/shared/table/storetest"
+)
+
+// world is the tables that groups are kept in, with an app and its users.
+type world struct {
+	log     *messagetest.Log
+	store   *grouptest.Store
+	records *connectiontest.Store
+	keyring *seal.Keyring
+	app     id.App
+	known   map[id.User]bool
+	// owner owns the group; ann, bob and eve have nothing to do with it yet.
+	owner, ann, bob, eve id.User
+}
+
+func newWorld() *world {
+	log := messagetest.NewLog()
+	w := &world{log: log, store: grouptest.NewStore(log), records: connectiontest.NewStore(), keyring: sealtest.NewKeyring(),
+		app: id.Source{}.App(), known: map[id.User]bool{}}
+	w.owner, w.ann, w.bob, w.eve = w.register(), w.register(), w.register(), w.register()
+	return w
+}
+
+func (w *world) register() id.User {
+	user := id.Source{}.User()
+	w.records.Register(w.app, user)
+	w.known[user] = true
+	return user
+}
+
+// Known implements group.Users.
+func (w *world) Known(_ context.Context, app id.App, users []id.User) (map[id.User]bool, error) {
+	found := map[id.User]bool{}
+	for _, user := range users {
+		found[user] = app == w.app && w.known[user]
+	}
+	return found, nil
+}
+
+// process returns the service of one Lambda, whose calls go through the fuse.
+func (w *world) process(fuse *storetest.Fuse) *group.Service {
+	store := grouptest.Fuse(fuse, w.store)
+	return &group.Service{Store: store, Users: w, Clock: clock.System{}, Log: &message.Service{
+		Log: messagetest.FuseLog(fuse, w.log), Groups: store, Sealer: w.keyring, Clock: clock.System{},
+		Devices: &connection.Service{Store: connectiontest.FuseStore(fuse, w.records),
+			Poster: connectiontest.FusePoster(fuse, connectiontest.NewPoster()), Clock: clock.System{}}}}
+}
+
+// healthy returns the service of a Lambda that nothing happens to.
+func (w *world) healthy() *group.Service { return w.process(&storetest.Fuse{}) }
+
+// everything is what a key can do.
+func everything() authz.Rights {
+	set, _ := authz.ParseSet(authz.Scopes())
+	return authz.Rights{Kind: authz.Keys, Base: set}
+}
+
+// user is a caller with a user token, minted by a key that may do nothing else.
+func (w *world) user(user id.User) authz.Caller {
+	return authz.Caller{App: w.app, Key: id.Source{}.Key(w.app), User: user, EndUser: true, At: storetest.Noon(),
+		Rights: authz.Rights{Kind: authz.Keys}, UserRights: authz.Rights{Kind: authz.Users}}
+}
+
+// key is an application that may do everything; as is the user whom it acts for, "" for none.
+func (w *world) key(as id.User) authz.Caller {
+	return authz.Caller{App: w.app, Key: "key_0000000000000000000000000001", User: as, At: storetest.Noon(), Rights: everything(),
+		UserRights: authz.Rights{Kind: authz.Users}}
+}
+
+// denied is the user with a denial of the permission.
+func (w *world) denied(user id.User, permission authz.Permission) authz.Caller {
+	caller := w.user(user)
+	caller.UserRights.Statements = []authz.Statement{{Grant: "gr_1", Deny: true, Set: authz.SetOf(permission)}}
+	return caller
+}
+
+// moderator is the user with the role of the whole app, whose token a mighty key has minted.
+func (w *world) moderator(user id.User) authz.Caller {
+	caller := w.user(user)
+	caller.Rights = everything()
+	caller.UserRights.Statements = []authz.Statement{{Grant: "gr_2", Role: authz.Moderator}}
+	return caller
+}
+
+// found makes the owner's group.
+func (w *world) found(t storetest.T, change func(*group.Wish)) id.Group {
+	name := "Hiking"
+	wish := group.Wish{Name: &name}
+	if change != nil {
+		change(&wish)
+	}
+	view, _, err := w.healthy().Create(context.Background(), w.user(w.owner), group.Creation{Wish: wish})
+	storetest.OK(t, "Create", err)
+	return view.GroupID
+}
+
+// joins says who may join.
+func joins(who group.Joining) func(*group.Wish) {
+	return func(wish *group.Wish) { wish.Join = &who }
+}
+
+// add adds the users.
+func (w *world) add(t storetest.T, of id.Group, users ...id.User) {
+	results, err := w.healthy().Invite(context.Background(), w.key(""), of, users, true)
+	storetest.OK(t, "add", err)
+	for _, each := range results {
+		if each.Result != group.ResultAdded {
+			t.Fatalf("add %s: %s", each.UserID, each.Result)
+		}
+	}
+}
+
+// admin makes the member an admin.
+func (w *world) admin(t storetest.T, of id.Group, user id.User) {
+	_, err := w.healthy().SetRole(context.Background(), w.user(w.owner), of, user, authz.GroupAdmin)
+	storetest.OK(t, "SetRole", err)
+}
+
+func (w *world) row(of id.Group, user id.User) group.Member {
+	_, rows, _ := w.store.Read(context.Background(), w.app, of, user)
+	return rows[user]
+}
+
+func (w *world) group(of id.Group) group.Group {
+	found, _, _ := w.store.Read(context.Background(), w.app, of)
+	return found
+}
+
+// changes reads what the group's log tells, without voids; it fails where the log has gaps.
+func (w *world) changes(t storetest.T, of id.Group) (told []message.GroupChange) {
+	entries, err := w.log.Read(context.Background(), w.app, id.Conversation(of), 1, 1000, true)
+	storetest.OK(t, "read the log", err)
+	for i, entry := range entries {
+		if entry.Sequence != int64(i)+1 {
+			t.Fatalf("entry %d has the number %d", i+1, entry.Sequence)
+		}
+		if entry.Type == message.TypeVoid {
+			continue
+		}
+		text, err := w.keyring.Open(context.Background(), w.app, seal.Place{Conversation: entry.Conversation, Sequence: entry.Sequence, Sender: entry.Sender}, entry.Sealed)
+		storetest.OK(t, "open", err)
+		var change message.GroupChange
+		storetest.OK(t, "decode", json.Unmarshal(text, &change))
+		told = append(told, change)
+	}
+	return told
+}
+
+// consistent checks that the log tells what the rows, the roster and the group say.
+func (w *world) consistent(t storetest.T, of id.Group) {
+	now, told := w.group(of), map[id.User]message.State{}
+	owner := now.Owner
+	for _, change := range w.changes(t, of) {
+		for _, user := range change.Users {
+			switch change.Kind {
+			case message.GroupCreated, message.UsersJoined:
+				told[user] = message.Joined
+			case message.UsersInvited:
+				told[user] = message.Invited
+			case message.UserAsked:
+				told[user] = message.Asked
+			case message.UserDeclined, message.UserLeft, message.UserRemoved:
+				told[user] = message.Left
+			case message.OwnerTransferred:
+				owner = user
+			}
+		}
+	}
+	if owner != now.Owner {
+		t.Fatalf("the log says that %s owns the group, the group %s", owner, now.Owner)
+	}
+	members, owners := 0, 0
+	roster, err := w.store.Roster(context.Background(), w.app, of)
+	storetest.OK(t, "Roster", err)
+	for user, state := range told {
+		row := w.row(of, user)
+		if row.State != state {
+			t.Fatalf("the log says that %s is %s, the row %s", user, state, row.State)
+		}
+		if state == message.Joined {
+			members++
+			if roster.Members[user] != row.Seat {
+				t.Fatalf("the roster has %+v, the row %+v", roster.Members[user], row.Seat)
+			}
+		}
+		if row.Role == authz.GroupOwner {
+			owners++
+		}
+	}
+	if now.Members != members || len(roster.Members) != members || owners != 1 || w.row(of, now.Owner).Role != authz.GroupOwner {
+		t.Fatalf("%d members, %d in the roster, %d by the log; %d owners", now.Members, len(roster.Members), members, owners)
+	}
+}
+
+// refused checks the code of a refusal.
+func refused(t storetest.T, doing string, err error, code fault.Code) {
+	t.Helper()
+	if !fault.Is(err, code) {
+		t.Fatalf("%s: %v, want %s", doing, err, code)
+	}
+}
+
+// waiting runs the test where waits cost nothing.
+func waiting(t *testing.T, run func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, run)
+}

@@ -1,0 +1,156 @@
+package message
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
+)
+
+// sendToGroup stores a message in a group's log and posts it to the members' devices. Nothing is noted for the members: a
+// group's messages cost one entry whatever its size, and clients find what they missed by the log's end.
+//
+// The reads have an order: the log's end before the roster. Where the number that was taken follows that end, no change of
+// the group can lie between, so the roster is the one at the message's own place in the log: a member whose removal stands
+// before it gets nothing. Otherwise the roster is read again after everything before the message can be read.
+func (s *Service) sendToGroup(ctx context.Context, draft Draft, group id.Group) (Sent, error) {
+	entry := Entry{App: draft.App, Conversation: id.Conversation(group), Sender: draft.From, Type: draft.Type, ClientID: draft.ClientID}
+	seen, err := s.lookAtEnd(ctx, draft.App, entry.Conversation)
+	if err != nil {
+		return Sent{}, err
+	}
+	roster, speaker, err := s.hear(ctx, draft, group)
+	if err != nil {
+		return Sent{}, err
+	}
+	stored, err := s.appendNumbered(ctx, draft, entry, speaker, seen)
+	if err != nil {
+		return Sent{}, err
+	}
+	if err := s.settle(ctx, stored.App, stored.Conversation, max(seen.settled, stored.Base), stored.Sequence-1); err != nil {
+		return Sent{}, err
+	}
+	message, err := stored.open([]byte(draft.Text))
+	if err != nil {
+		return Sent{}, err
+	}
+	if stored.Sequence != seen.last+1 || seen.settled != seen.last {
+		if roster, err = s.Groups.Roster(ctx, draft.App, group); err != nil {
+			return Sent{}, groupFault(err)
+		}
+	}
+	return Sent{Message: message}, s.announceToGroup(ctx, stored, message, roster, draft.Connection)
+}
+
+// hear returns the group's roster, and as what the sender may speak there.
+func (s *Service) hear(ctx context.Context, draft Draft, group id.Group) (Roster, Speaker, error) {
+	roster, err := s.Groups.Roster(ctx, draft.App, group)
+	if err != nil {
+		return Roster{}, Nobody, groupFault(err)
+	}
+	seat, member := roster.Members[draft.From]
+	switch {
+	case !member:
+		return Roster{}, Nobody, fault.New(fault.NotAMember)
+	case s.Clock.Now().Before(seat.MutedUntil):
+		return Roster{}, Nobody, fault.New(fault.MemberMuted, seat.MutedUntil.Format(time.RFC3339))
+	case seat.leads():
+		return roster, AnAdmin, nil
+	}
+	return roster, AnyMember, nil
+}
+
+// announceToGroup posts the message to the members' devices and moves the sender's own read mark to it: who writes has read
+// what came before.
+func (s *Service) announceToGroup(ctx context.Context, entry Entry, message Message, roster Roster, connection string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_, err := s.Members.MarkRead(ctx, entry.App, entry.Sender, entry.Conversation, entry.Sequence, entry.ToLower)
+		if errors.Is(err, ErrNotMember) {
+			return nil // gone meanwhile, and with it the mark
+		}
+		return err
+	})
+	group.Go(func() error {
+		frame := Arrival{Event: arrivalEvent, Message: message}.Encode()
+		return s.Devices.Broadcast(ctx, entry.App, roster.at(entry.Sequence), connection, frame)
+	})
+	return group.Wait()
+}
+
+// at returns the members who see the entry of the sequence, by ID.
+func (r Roster) at(sequence int64) []id.User {
+	var users []id.User
+	for _, user := range slices.Sorted(maps.Keys(r.Members)) {
+		if r.Members[user].Since <= sequence {
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
+// Tell takes the next number of the group's log and returns the entry that tells of the change there, by the user or, for
+// "", by an application. It is to be put in the transaction that makes the change, then published; or abandoned.
+func (s *Service) Tell(ctx context.Context, app id.App, group id.Group, by id.User, change GroupChange) (Entry, error) {
+	entry := Entry{App: app, Conversation: id.Conversation(group), Sender: by, Type: TypeEvent}
+	seen, err := s.lookAtEnd(ctx, app, entry.Conversation)
+	if err != nil {
+		return Entry{}, err
+	}
+	number, err := s.Groups.Take(ctx, app, group, Nobody)
+	if err != nil {
+		return Entry{}, err
+	}
+	return s.Told(ctx, entry.at(number, seen), change)
+}
+
+// Told returns the entry with the change as its text, sealed: for the first entry of a group, which nobody has to count for.
+func (s *Service) Told(ctx context.Context, entry Entry, change GroupChange) (Entry, error) {
+	text, err := json.Marshal(change)
+	if err != nil {
+		return Entry{}, err
+	}
+	return s.sealed(ctx, entry, text)
+}
+
+// Abandon fills the number of an entry that was told and never put.
+func (s *Service) Abandon(ctx context.Context, entry Entry) { s.giveUp(ctx, entry) }
+
+// Publish shows an entry that was put: once everything before it can be read it is posted to the members' devices. For those
+// whom it affects it is noted besides, so that a device that is offline learns of the group, or of its end, at its next sync.
+func (s *Service) Publish(ctx context.Context, entry Entry, affected []id.User) error {
+	if err := s.settle(ctx, entry.App, entry.Conversation, entry.Base, entry.Sequence-1); err != nil {
+		return err
+	}
+	message, err := s.open(ctx, entry)
+	if err != nil {
+		return err
+	}
+	roster, err := s.Groups.Roster(ctx, entry.App, entry.Conversation.Group())
+	if err != nil {
+		return err
+	}
+	told := roster.at(entry.Sequence)
+	told = slices.DeleteFunc(told, func(user id.User) bool { return slices.Contains(affected, user) })
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tailReaders)
+	group.Go(func() error {
+		return s.Devices.Broadcast(ctx, entry.App, told, "", Arrival{Event: arrivalEvent, Message: message}.Encode())
+	})
+	for _, user := range affected {
+		group.Go(func() error {
+			_, err := s.Devices.Notify(ctx, entry.App, user, entry.Conversation, entry.Sequence, "", func(version int64) []byte {
+				return Arrival{Event: arrivalEvent, Message: message, V: version}.Encode()
+			})
+			return err
+		})
+	}
+	return group.Wait()
+}
