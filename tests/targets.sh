@@ -13,7 +13,7 @@ record() {
 }
 
 on_runner() { .local/runner -port 0 -data "$results/data" -ready "$results/ready.json" -watch=false -exec "$1"; }
-domains=(account apikey app connection guess mail message password seal session task token totp user)
+domains=(access account apikey app authz connection group guess mail message password presence queue record seal session task token totp user)
 mapfile -t stores < <(go list ./shared/... | grep 'db$')
 
 go build -o .local/runner ./local

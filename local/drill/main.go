@@ -3,6 +3,7 @@
 //	go run ./local/drill                                         rehearse on this machine, in memory
 //	go run ./local/drill -check  -tables USERS=t1,KEYS=t2,…      check tables
 //	go run ./local/drill -check  -folder backup                  check an export
+//	go run ./local/drill -raise  -tables …                       raise the counters of groups that are behind their logs
 //	go run ./local/drill -export -folder backup -tables …        copy tables into a folder
 //	go run ./local/drill -import -folder backup -tables …        copy a folder into empty tables; -replace empties them first
 //
@@ -40,14 +41,15 @@ func main() {
 
 // options are the flags.
 type options struct {
-	check, export, load, replace bool
-	folder, tables               string
+	check, raise, export, load, replace bool
+	folder, tables                      string
 }
 
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("drill", flag.ContinueOnError)
 	flags.BoolVar(&o.check, "check", false, "check the invariants of -tables, or of an export in -folder")
+	flags.BoolVar(&o.raise, "raise", false, "raise the counters of groups in -tables that are behind their logs; nothing may write meanwhile")
 	flags.BoolVar(&o.export, "export", false, "copy -tables into -folder")
 	flags.BoolVar(&o.load, "import", false, "copy -folder into -tables, which have to be empty")
 	flags.BoolVar(&o.replace, "replace", false, "with -import: empty the tables first; what they hold is lost")
@@ -68,12 +70,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch {
 	case o.check:
 		return o.runCheck(ctx, out)
+	case o.raise:
+		return o.runRaise(ctx, out)
 	case o.export:
 		return o.runExport(ctx, out)
 	case o.load:
 		return o.runImport(ctx, out)
 	case o.folder != "" || o.tables != "":
-		return errors.New("say what to do: -check, -export or -import")
+		return errors.New("say what to do: -check, -raise, -export or -import")
 	}
 	return rehearse(ctx, ".", out)
 }
@@ -117,6 +121,16 @@ func verdict(report *check.Report, out io.Writer) error {
 		return fmt.Errorf("%d problems", len(report.Problems))
 	}
 	return nil
+}
+
+func (o options) runRaise(ctx context.Context, out io.Writer) error {
+	tables, err := o.named()
+	if err != nil {
+		return err
+	}
+	raised, err := raise(ctx, tables)
+	fmt.Fprintf(out, "raised %d counters\n", raised)
+	return err
 }
 
 func (o options) runExport(ctx context.Context, out io.Writer) error {

@@ -40,6 +40,7 @@ func TestCheckExportImport(t *testing.T) {
 		says string
 	}{
 		{[]string{"-check", "-tables", tables}, "1 apps, 1 API keys"},
+		{[]string{"-raise", "-tables", tables}, "raised 0 counters"},
 		{[]string{"-export", "-folder", folder, "-tables", tables}, "exported 4 items"},
 		{[]string{"-check", "-folder", folder}, "1 apps, 1 API keys"},
 		{[]string{"-import", "-replace", "-folder", folder, "-tables", tables}, "imported 4 items"},
@@ -71,6 +72,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	for says, args := range map[string][]string{
 		"say what to do":     {"-folder", "x"},
 		"USERS is not named": {"-check", "-tables", "DATA_KEYS=a,DEVELOPERS=b,ACCOUNTS=c,KEYS=d,GRANTS=e,RECORDS=f,TASKS=g"},
+		"named for MESSAGES": {"-raise", "-tables", "GROUPS=a"},
 		`"OTHERS=a" is not`:  {"-check", "-tables", "OTHERS=a"},
 		"flag provided but":  {"-unknown"},
 		"-folder is needed":  {"-export", "-tables", "KEYS=a"},

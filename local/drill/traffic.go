@@ -22,11 +22,13 @@ type talk struct {
 // population is what the drill makes in an app, by the public API alone.
 type population struct {
 	client
-	users   []string
-	talks   []*talk
-	tokens  map[string]string // user: token
-	second  string            // a key that was made by the first
-	revoked string            // one that was revoked before the loss
+	users     []string
+	talks     []*talk
+	tokens    map[string]string // user: token
+	second    string            // a key that was made by the first
+	revoked   string            // one that was revoked before the loss
+	club      *club
+	dismissed string // a group
 }
 
 const (
@@ -36,10 +38,10 @@ const (
 	tokenedUsers = 3
 )
 
-// populate registers users and has each write to the next, read, acknowledge and get a token.
+// populate registers users and has each write to the next, read, acknowledge and get a token, and makes groups.
 func populate(ctx context.Context, base, key string) (*population, error) {
 	p := &population{client: client{base: base, credential: key}, tokens: map[string]string{}}
-	for _, step := range []func(context.Context) error{p.register, p.converse, p.mark, p.mint, p.makeKeys} {
+	for _, step := range []func(context.Context) error{p.register, p.converse, p.mark, p.mint, p.gather, p.makeKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -20,8 +20,16 @@ func (p *population) testify(ctx context.Context) (witness, error) {
 	for _, t := range p.talks {
 		paths = append(paths, "/conversations/"+t.id+"/messages", "/conversations/"+t.id+"/messages?order=desc")
 	}
+	paths = append(paths, p.groupPaths()...)
 	paths = append(paths, "/keys") // the last: the first use of a permission is noted in the key that used it
 	said := witness{}
+	for _, group := range []string{p.club.id, p.dismissed} {
+		var shown json.RawMessage
+		if err := p.call(ctx, http.MethodGet, "/groups/"+group, nil, &shown); err != nil {
+			return nil, err
+		}
+		said["/groups/"+group] = []string{string(shown)}
+	}
 	for _, path := range paths {
 		var err error
 		if said[path], err = p.list(ctx, path); err != nil {
@@ -52,7 +60,7 @@ func (w witness) agrees(other witness) error {
 
 // goesOn demands that what was under way before the loss goes on behind it.
 func (p *population) goesOn(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{p.oldCredentials, p.retries, p.nextNumbers} {
+	for _, step := range []func(context.Context) error{p.oldCredentials, p.retries, p.nextNumbers, p.groupsGoOn} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (s *Service) unknown(ctx context.Context, app id.App, users []id.User) (map
 func (s *Service) bringSome(ctx context.Context, caller authz.Caller, group id.Group, users []id.User, how bringing, results map[id.User]Result) error {
 	for slices.ContainsFunc(users, func(user id.User) bool { return results[user] == "" }) {
 		var sorted sorting
-		_, _, err := s.change(ctx, caller, how.permission(), group, users, func(seen scene) (plan, error) {
+		seen, _, err := s.change(ctx, caller, how.permission(), group, users, func(seen scene) (plan, error) {
 			if err := seen.mayBring(how); err != nil {
 				return plan{}, err
 			}
@@ -138,6 +138,9 @@ func (s *Service) bringSome(ctx context.Context, caller authz.Caller, group id.G
 			return seen.taking(sorted, how)
 		})
 		if err != nil {
+			return err
+		}
+		if err := s.remind(ctx, seen, sorted.before()...); err != nil {
 			return err
 		}
 		sorted.note(results)
@@ -151,6 +154,16 @@ type sorting struct {
 	done map[id.User]Result
 	// admits are let in, invites invited; those who are left over when others are let in come next time.
 	admits, invites []id.User
+}
+
+// before returns those who are in, or invited, since before.
+func (s sorting) before() (users []id.User) {
+	for user, result := range s.done {
+		if result != ResultGroupFull {
+			users = append(users, user)
+		}
+	}
+	return users
 }
 
 // note writes down the results of the change that was made.
@@ -209,9 +222,7 @@ func (s scene) taking(sorted sorting, how bringing) (plan, error) {
 	case len(sorted.invites) > 0:
 		planned.told = message.GroupChange{Kind: message.UsersInvited, Users: sorted.invites}
 		for _, user := range sorted.invites {
-			is := s.rows[user]
-			is.Seat = message.Seat{State: message.Invited}
-			planned.move(s.rows[user], is)
+			planned.move(s.rows[user], s.rows[user].becomes(message.Invited))
 		}
 	default:
 		return plan{}, errNothing

@@ -62,8 +62,18 @@ func (s *Service) Create(ctx context.Context, caller authz.Caller, wish Creation
 		return Details{}, nil, fault.New(fault.IdempotencyConflict)
 	case err != nil && !again:
 		return Details{}, nil, err
-	case standing.Dismissed():
-		return standing.View(), []MemberResult{}, nil
+	case again:
+		seen, err := s.read(ctx, caller, authz.GroupsCreate, made.ID)
+		if err != nil {
+			return Details{}, nil, err
+		}
+		if seen.requireInside(authz.GroupsCreate) != nil { // who made it is in it no more, and is shown what it made
+			made.CreatedAt = standing.CreatedAt
+			return made.View(), []MemberResult{}, nil
+		}
+		if standing.Dismissed() {
+			return standing.View(), []MemberResult{}, nil
+		}
 	}
 	mode, by := inviting, caller
 	if !caller.EndUser {
@@ -74,6 +84,9 @@ func (s *Service) Create(ctx context.Context, caller authz.Caller, wish Creation
 		return Details{}, nil, err
 	}
 	after, err := s.read(ctx, caller, authz.GroupsCreate, made.ID)
+	if err == nil && again {
+		err = s.remind(ctx, after, after.me().User)
+	}
 	return after.shown(after.group, after.me(), s.Clock.Now()), results, err
 }
 

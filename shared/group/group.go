@@ -18,8 +18,6 @@ const (
 	// MaxMembers is how many members a group may have. Up to here the roster, which each send reads for one read unit, stays
 	// within 4 KB, and the sender's function pushes to all members itself.
 	MaxMembers = 100
-	// MaxInvited is how many users one call invites or adds.
-	MaxInvited = 1000
 	// chunk is how many users one transaction takes in: with the group's own items it stays far below DynamoDB's 100, and
 	// an entry that names them all below 1 KB.
 	chunk = 25
@@ -108,15 +106,17 @@ type Member struct {
 // joined tells whether the user is a member now.
 func (m Member) joined() bool { return m.State == message.Joined }
 
-// left returns the row of a user who is a member no more, nor invited, nor asking. What only a member has is gone.
-func (m Member) left() Member {
-	m.Seat = message.Seat{State: message.Left}
+// becomes returns the row of a user who stands to the group as the state says. What only a member has is gone, but not until when
+// it is muted: nobody speaks again by leaving and coming back.
+func (m Member) becomes(state message.State) Member {
+	m.Seat = message.Seat{State: state, MutedUntil: m.MutedUntil}
 	return m
 }
 
 // admitted returns the row of a user who becomes a member.
 func (m Member) admitted() Member {
-	m.Seat = message.Seat{State: message.Joined, Role: authz.GroupMember}
+	m = m.becomes(message.Joined)
+	m.Role = authz.GroupMember
 	return m
 }
 

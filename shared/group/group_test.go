@@ -85,6 +85,8 @@ func TestProfilesAreChecked(t *testing.T) {
 		"line in the name": {group.Wish{Name: of("a\nb")}, fault.FieldInvalid},
 		"long name":        {group.Wish{Name: of(long[:200])}, fault.FieldTooLong},
 		"long description": {group.Wish{Name: of("a"), Description: &long}, fault.FieldTooLong},
+		"script as avatar": {group.Wish{Name: of("a"), Avatar: of("JavaScript:alert(1)")}, fault.FieldInvalid},
+		"data as avatar":   {group.Wish{Name: of("a"), Avatar: of(" data:text/html,x")}, fault.FieldInvalid},
 		"long avatar":      {group.Wish{Name: of("a"), Avatar: &long}, fault.FieldTooLong},
 		"long custom":      {group.Wish{Name: of("a"), Custom: map[string]json.RawMessage{"k": json.RawMessage(`"` + long + long + `"`)}}, fault.FieldTooLong},
 		"no JSON":          {group.Wish{Name: of("a"), Custom: map[string]json.RawMessage{"k": json.RawMessage(`{`)}}, fault.FieldInvalid},
@@ -200,5 +202,29 @@ func TestWhoSeesAGroup(t *testing.T) {
 	owned, _, err := w.healthy().Of(t.Context(), w.user(w.owner), message.Joined, "", 10)
 	if err != nil || len(owned) != 3 {
 		t.Errorf("Of = %+v, %v", owned, err)
+	}
+}
+
+// Who made a group and is not in it any more learns nothing new of it by making it again.
+func TestACreationRepeatedFromOutside(t *testing.T) {
+	w := newWorld()
+	ctx := t.Context()
+	wish := group.Creation{Wish: group.Wish{Name: of("Hiking")}, Members: []id.User{w.ann}, IdempotencyKey: "first"}
+	made, _, err := w.healthy().Create(ctx, w.user(w.owner), wish)
+	storetest.OK(t, "Create", err)
+	for _, change := range []func() error{
+		func() error { return errOf(w.healthy().Join(ctx, w.user(w.ann), made.GroupID)) },
+		func() error { return errOf(w.healthy().Transfer(ctx, w.user(w.owner), made.GroupID, w.ann)) },
+		func() error { return errOf(w.healthy().Remove(ctx, w.user(w.ann), made.GroupID, w.owner)) },
+		func() error {
+			return errOf(w.healthy().Change(ctx, w.user(w.ann), made.GroupID, group.Wish{Name: of("a secret")}))
+		},
+	} {
+		storetest.OK(t, "change", change())
+	}
+	again, results, err := w.healthy().Create(ctx, w.user(w.owner), wish)
+	storetest.OK(t, "repeated", err)
+	if again.GroupID != made.GroupID || again.Name != "Hiking" || again.Version != 1 || !again.CreatedAt.Equal(made.CreatedAt) || len(results) != 0 {
+		t.Errorf("who made the group is shown %+v, %+v", again, results)
 	}
 }

@@ -29,10 +29,13 @@ func (s *Service) own(ctx context.Context, caller authz.Caller, group id.Group,
 		return Membership{}, err
 	}
 	me := seen.me()
+	if len(made.Moves) == 0 {
+		err = s.remind(ctx, seen, me.User)
+	}
 	for _, move := range made.Moves {
 		me = move.Is
 	}
-	return me.View(s.Clock.Now()), nil
+	return me.View(s.Clock.Now()), err
 }
 
 // Join lets the caller's user in where the group is open or it was invited, and has it ask where somebody has to admit it:
@@ -49,8 +52,7 @@ func (s *Service) Join(ctx context.Context, caller authz.Caller, group id.Group)
 			if me.State == message.Asked {
 				return "", Member{}, Holds{}, errNothing
 			}
-			me.Seat = message.Seat{State: message.Asked}
-			return message.UserAsked, me, Holds{Join: true}, nil
+			return message.UserAsked, me.becomes(message.Asked), Holds{Join: true}, nil
 		case seen.group.Dismissed():
 			return "", Member{}, Holds{}, fault.New(fault.GroupDismissed)
 		case seen.group.Members >= MaxMembers:
@@ -65,7 +67,7 @@ func (s *Service) Decline(ctx context.Context, caller authz.Caller, group id.Gro
 	return s.own(ctx, caller, group, func(seen scene, me Member) (message.ChangeKind, Member, Holds, error) {
 		switch {
 		case me.State == message.Invited || me.State == message.Asked:
-			return message.UserDeclined, me.left(), Holds{}, nil
+			return message.UserDeclined, me.becomes(message.Left), Holds{}, nil
 		case me.State == "" && !seen.visible():
 			return "", Member{}, Holds{}, fault.New(fault.GroupNotFound)
 		}
@@ -80,7 +82,7 @@ func (s *Service) Leave(ctx context.Context, caller authz.Caller, group id.Group
 		case me.joined() && me.Role == authz.GroupOwner:
 			return "", Member{}, Holds{}, fault.New(fault.OwnerStays)
 		case me.joined():
-			return message.UserLeft, me.left(), Holds{}, nil
+			return message.UserLeft, me.becomes(message.Left), Holds{}, nil
 		case me.State == "" && !seen.visible():
 			return "", Member{}, Holds{}, fault.New(fault.GroupNotFound)
 		}

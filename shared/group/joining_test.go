@@ -237,3 +237,27 @@ func TestTransfer(t *testing.T) {
 	storetest.OK(t, "the owner that was leaves", errOf(w.healthy().Leave(t.Context(), w.user(w.owner), g)))
 	w.consistent(t, g)
 }
+
+// Who is muted cannot speak again by leaving and coming back.
+func TestAMuteOutlastsTheMembership(t *testing.T) {
+	w := newWorld()
+	g := w.found(t, joins(group.Open))
+	w.add(t, g, w.ann)
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	for _, change := range []func() error{
+		func() error { return errOf(w.healthy().Mute(t.Context(), w.user(w.owner), g, w.ann, until)) },
+		func() error { return errOf(w.healthy().Leave(t.Context(), w.user(w.ann), g)) },
+		func() error {
+			return errOf(w.healthy().Invite(t.Context(), w.user(w.owner), g, []id.User{w.ann}, false))
+		},
+		func() error { return errOf(w.healthy().Join(t.Context(), w.user(w.ann), g)) },
+	} {
+		storetest.OK(t, "change", change())
+	}
+	roster, err := w.store.Roster(t.Context(), w.app, g)
+	storetest.OK(t, "Roster", err)
+	if muted := roster.Members[w.ann].MutedUntil; !muted.Equal(until) {
+		t.Errorf("muted until %v, want %v", muted, until)
+	}
+	w.consistent(t, g)
+}

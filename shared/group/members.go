@@ -36,10 +36,13 @@ func (s *Service) over(ctx context.Context, caller authz.Caller, group id.Group,
 		return Membership{}, err
 	}
 	after := seen.rows[user]
+	if len(made.Moves) == 0 {
+		err = s.remind(ctx, seen, user)
+	}
 	for _, move := range made.Moves {
 		after = move.Is
 	}
-	return after.View(s.Clock.Now()), nil
+	return after.View(s.Clock.Now()), err
 }
 
 // Remove takes a member out, or an invitation or a request back. Removing again changes nothing.
@@ -51,7 +54,7 @@ func (s *Service) Remove(ctx context.Context, caller authz.Caller, group id.Grou
 		case message.Left:
 			return message.GroupChange{}, Member{}, errNothing
 		}
-		return message.GroupChange{Kind: message.UserRemoved}, was.left(), nil
+		return message.GroupChange{Kind: message.UserRemoved}, was.becomes(message.Left), nil
 	})
 }
 
@@ -113,6 +116,9 @@ func (s *Service) Transfer(ctx context.Context, caller authz.Caller, group id.Gr
 		}
 		return s.handOn(ctx, seen, heir)
 	})
+	if err == nil && len(made.Moves) == 0 {
+		err = s.remind(ctx, seen, to)
+	}
 	return seen.after(made, s.Clock.Now()), err
 }
 

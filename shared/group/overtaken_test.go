@@ -88,3 +88,20 @@ func TestDecisionsStandOnWhatHolds(t *testing.T) {
 		})
 	}
 }
+
+// What somebody sets is set, though it was so when the request was decided on and another changed it meanwhile.
+func TestASettingIsNotLost(t *testing.T) {
+	w := newWorld()
+	g := w.found(t, nil)
+	mute := func() {
+		storetest.OK(t, "mute", errOf(w.healthy().Change(t.Context(), w.key(""), g, group.Wish{MutedAll: of(true)})))
+	}
+	service := w.healthy()
+	service.Log = overtaken{service.Log, &sync.Once{}, mute}
+	view, err := service.Change(t.Context(), w.user(w.owner), g, group.Wish{Name: of("mine"), MutedAll: of(false)})
+	storetest.OK(t, "Change", err)
+	if after := w.group(g); after.MutedAll || view.MutedAll || after.Name != "mine" || view.Version != after.Version {
+		t.Errorf("answered %+v, the group is %+v", view, after)
+	}
+	w.consistent(t, g)
+}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"slices"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
@@ -55,10 +57,20 @@ func (w Wish) of(profile Profile) (Profile, error) {
 	if !name.Plain(profile.Name) {
 		wrong = append(wrong, fault.Field{Name: "name", Code: fault.FieldInvalid, Args: []any{"name"}})
 	}
+	if !picture(profile.Avatar) {
+		wrong = append(wrong, fault.Field{Name: "avatar", Code: fault.FieldInvalid, Args: []any{"avatar"}})
+	}
 	if len(wrong) > 0 {
 		return Profile{}, fault.Invalid(wrong...)
 	}
 	return profile, nil
+}
+
+// picture tells whether the address can be one of a picture: on the web, or a path of the app's own. An address that runs a
+// script would do so in every member's browser.
+func picture(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && slices.Contains([]string{"", "http", "https"}, parsed.Scheme)
 }
 
 func set[T any](field, wish *T) {
@@ -90,8 +102,9 @@ func (s *Service) Change(ctx context.Context, caller authz.Caller, group id.Grou
 		if is == seen.group {
 			return plan{}, errNothing
 		}
+		// Only what is other is written: it has to be the difference from what stands there.
 		return plan{told: message.GroupChange{Kind: message.GroupUpdated, Group: difference(seen.group, is)}, is: is,
-			holds: Holds{Version: wish.Version != nil}}, nil
+			holds: Holds{Version: true}}, nil
 	})
 	return seen.after(made, s.Clock.Now()), err
 }

@@ -134,6 +134,12 @@ func TestCrashes(t *testing.T) {
 		"transfer": func(w *world, s *group.Service, g id.Group) error {
 			return errOf(s.Transfer(ctx, w.user(w.owner), g, w.ann))
 		},
+		"remove": func(w *world, s *group.Service, g id.Group) error {
+			return errOf(s.Remove(ctx, w.user(w.owner), g, w.ann))
+		},
+		"add": func(w *world, s *group.Service, g id.Group) error {
+			return errOf(s.Invite(ctx, w.key(""), g, []id.User{w.bob, w.eve}, true))
+		},
 		"dismiss": func(w *world, s *group.Service, g id.Group) error {
 			return errOf(s.Dismiss(ctx, w.user(w.owner), g))
 		},
@@ -155,6 +161,7 @@ func crash(t *testing.T, call func(w *world, s *group.Service, g id.Group) error
 		_ = call(w, w.process(fuse), g)
 		time.Sleep(5 * time.Second) // the bubble's time: others no longer wait for the dead one's number
 		storetest.OK(t, fmt.Sprint("repeated after write ", at), call(w, w.healthy(), g))
+		w.noted(t, g, w.ann, w.bob, w.eve)
 		if w.group(g).DismissedAt.IsZero() {
 			storetest.OK(t, "the next change", errOf(w.healthy().Change(t.Context(), w.key(""), g, group.Wish{Description: of("after")})))
 			w.consistent(t, g)
@@ -180,6 +187,7 @@ func TestCreationsThatDie(t *testing.T) {
 			if view.Members != 3 || w.row(view.GroupID, w.bob).State != message.Joined || w.row(view.GroupID, w.bob).Role != authz.GroupMember {
 				t.Errorf("after write %d: %+v", at, view)
 			}
+			w.noted(t, view.GroupID, w.owner, w.ann, w.bob)
 			w.consistent(t, view.GroupID)
 			if !fuse.Blown() {
 				return

@@ -16,7 +16,7 @@ import (
 // ProfileFields are what of a group's profile may be said, in a creation and in a change alike.
 type ProfileFields struct {
 	Description *string                    `json:"description,omitempty" maxLength:"1024" doc:"What it is about; at most 1024 bytes of UTF-8."`
-	Avatar      *string                    `json:"avatar,omitempty" maxLength:"1024" doc:"The address of its picture; at most 1024 bytes." example:"https://example.com/hiking.png"`
+	Avatar      *string                    `json:"avatar,omitempty" maxLength:"1024" doc:"The address of its picture, http, https or a path; at most 1024 bytes." example:"https://example.com/hiking.png"`
 	Custom      map[string]json.RawMessage `json:"custom,omitempty" nullable:"false" doc:"Members of your own; at most 2048 bytes of JSON."`
 	Join        *Joining                   `json:"join,omitempty" enum:"open,approval,invite" doc:"Who may join: open lets everybody in, approval those whom somebody admits, invite only the invited. A new group is invite."`
 	Speak       *Who                       `json:"speak,omitempty" enum:"everyone,admins" doc:"Who may send messages. In a new group everyone."`

@@ -26,6 +26,8 @@ type Log interface {
 	// Publish tells the members of an entry that is stored, once all before it can be read, and notes it for those affected,
 	// so that they learn of it at their next sync.
 	Publish(ctx context.Context, entry message.Entry, affected []id.User) error
+	// Remind tells some of those affected by the entry of the sequence once more, and notes it for them.
+	Remind(ctx context.Context, app id.App, group id.Group, sequence int64, affected []id.User) error
 }
 
 // Users finds users.
@@ -149,6 +151,23 @@ func (s *Service) make(ctx context.Context, seen scene, planned plan) (Commit, e
 		return Commit{}, err
 	}
 	return made, s.Log.Publish(ctx, entry, planned.affected())
+}
+
+// remind tells the users, for whom there was nothing to change, of the last change of their rows. It may have been this very
+// request that made it, and broke off before they were told.
+func (s *Service) remind(ctx context.Context, seen scene, users ...id.User) error {
+	changes := map[int64][]id.User{}
+	for _, user := range users {
+		if version := seen.rows[user].Version; version != 0 {
+			changes[version] = append(changes[version], user)
+		}
+	}
+	for version, affected := range changes {
+		if err := s.Log.Remind(ctx, seen.group.App, seen.group.ID, version, affected); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) pause(ctx context.Context, attempt int) error {

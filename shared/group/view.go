@@ -76,7 +76,7 @@ func (m Member) View(now time.Time) Membership {
 // shown returns the group as the caller sees it.
 func (s scene) shown(group Group, me Member, now time.Time) Details {
 	view := group.View()
-	if me.State != "" {
+	if s.caller.EndUser && me.State != "" {
 		own := me.View(now)
 		view.Membership = &own
 	}

@@ -212,6 +212,17 @@ func (w *world) consistent(t storetest.T, of id.Group) {
 	}
 }
 
+// noted checks that the users' devices learn at their next sync how the users stand to the group.
+func (w *world) noted(t storetest.T, of id.Group, users ...id.User) {
+	for _, user := range users {
+		record, err := w.records.Record(context.Background(), w.app, user, true)
+		storetest.OK(t, "read the record", err)
+		if row := w.row(of, user); record.Ring[id.Conversation(of)].Sequence < row.Version {
+			t.Fatalf("the change %d of a row was noted for nobody: %+v", row.Version, record.Ring)
+		}
+	}
+}
+
 // refused checks the code of a refusal.
 func refused(t storetest.T, doing string, err error, code fault.Code) {
 	t.Helper()

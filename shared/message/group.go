@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
@@ -88,6 +89,12 @@ type GroupChange struct {
 	Until *time.Time `json:"until,omitempty" doc:"Until when they are muted, for kind muted; absent where that ends."`
 	// Group has the members of the group's JSON that are new; all of them for kind created.
 	Group json.RawMessage `json:"group,omitempty" doc:"What of the group is new, as GET /groups/{id} shows it."`
+}
+
+// ends tells whether the user's membership ends with the message. What comes after it is not the user's, though the user's row
+// was read before.
+func (m Message) ends(user id.User) bool {
+	return m.Event != nil && (m.Event.Kind == UserLeft || m.Event.Kind == UserRemoved) && slices.Contains(m.Event.Users, user)
 }
 
 // ChangeKind names a kind of change.

@@ -140,10 +140,35 @@ func (s *Service) Publish(ctx context.Context, entry Entry, affected []id.User) 
 	told := roster.at(entry.Sequence)
 	told = slices.DeleteFunc(told, func(user id.User) bool { return slices.Contains(affected, user) })
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(tailReaders)
 	group.Go(func() error {
 		return s.Devices.Broadcast(ctx, entry.App, told, "", Arrival{Event: arrivalEvent, Message: message}.Encode())
 	})
+	group.Go(func() error { return s.note(ctx, entry, message, affected) })
+	return group.Wait()
+}
+
+// Remind posts a change to users whom it affects once more, and notes it for them: Publish may have broken off before it did.
+// Where no change stands at the sequence, as where tables were restored to other moments, there is nothing to tell.
+func (s *Service) Remind(ctx context.Context, app id.App, of id.Group, sequence int64, affected []id.User) error {
+	entries, err := s.Log.Read(ctx, app, id.Conversation(of), sequence, 1, true)
+	if err != nil || len(entries) == 0 || entries[0].Sequence != sequence || entries[0].Type != TypeEvent {
+		return err
+	}
+	entry := entries[0]
+	if err := s.settle(ctx, app, entry.Conversation, entry.Base, sequence-1); err != nil {
+		return err
+	}
+	message, err := s.open(ctx, entry)
+	if err != nil {
+		return err
+	}
+	return s.note(ctx, entry, message, affected)
+}
+
+// note notes an entry for those whom it affects, and posts it to their devices.
+func (s *Service) note(ctx context.Context, entry Entry, message Message, affected []id.User) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tailReaders)
 	for _, user := range affected {
 		group.Go(func() error {
 			_, err := s.Devices.Notify(ctx, entry.App, user, entry.Conversation, entry.Sequence, "", func(version int64) []byte {

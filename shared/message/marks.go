@@ -77,7 +77,7 @@ func (s *Service) entryOf(ctx context.Context, app id.App, user id.User, convers
 }
 
 // entryOfGroup is entryOf for a group, whose entries do not tell who its members are. A mark before the user joined moves
-// nothing, so it does no harm.
+// nothing, so it does no harm. One that passed a number which is empty still would have the user miss what comes there.
 func (s *Service) entryOfGroup(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Entry, error) {
 	if _, err := s.member(ctx, app, user, conversation); err != nil {
 		return Entry{}, err
@@ -89,7 +89,7 @@ func (s *Service) entryOfGroup(ctx context.Context, app id.App, user id.User, co
 	if len(entries) == 0 || entries[0].Sequence != sequence {
 		return Entry{}, sequenceAhead(sequence)
 	}
-	return entries[0], nil
+	return entries[0], s.settle(ctx, app, conversation, entries[0].Base, sequence-1)
 }
 
 func sequenceAhead(sequence int64) error {

@@ -26,13 +26,21 @@ type end struct {
 	last, settled int64
 }
 
-// lookAtEnd reads the last entries cheaply.
+// lookAtEnd reads the last entries cheaply. Where many wrote at once none of them knows the log up to its end, and it reads
+// on from what they knew: else whoever writes later would hand on the old knowledge, and have to settle more with every entry.
 func (s *Service) lookAtEnd(ctx context.Context, app id.App, conversation id.Conversation) (end, error) {
 	entries, err := s.Log.ReadBack(ctx, app, conversation, 0, firstGlance, false)
 	if err != nil || len(entries) == 0 {
 		return end{}, err
 	}
-	return end{last: entries[0].Sequence, settled: settledBy(entries)}, nil
+	seen := end{last: entries[0].Sequence, settled: settledBy(entries)}
+	if seen.settled == seen.last {
+		return seen, nil
+	}
+	next, limit := seen.settled+1, int(min(seen.last-seen.settled, PageSize))
+	entries, err = s.Log.Read(ctx, app, conversation, next, limit, false)
+	seen.settled += int64(len(contiguous(entries, next, +1)))
+	return seen, err
 }
 
 // settledBy returns the sequence up to which the last entries of a log, newest first, prove that nothing is missing: the
@@ -122,7 +130,7 @@ func (s *Service) stored(ctx context.Context, draft Draft, entry Entry) (Entry, 
 		return Entry{}, err
 	}
 	entries, err := s.Log.Read(ctx, entry.App, entry.Conversation, standing.From, 1, true)
-	if err != nil || len(entries) == 0 || entries[0].Sequence != standing.From || entries[0].Type == TypeVoid {
+	if err != nil || len(entries) == 0 || entries[0].Sequence != standing.From || !entry.wrote(entries[0]) {
 		return Entry{}, err
 	}
 	return s.sameOrConflict(ctx, draft, entries[0])
@@ -182,7 +190,17 @@ func (s *Service) fill(ctx context.Context, draft Draft, place Entry) (Entry, er
 	if err = s.Log.Append(ctx, entry); err == nil || !errors.Is(err, ErrTaken) {
 		return entry, err
 	}
-	return s.entryAt(ctx, place)
+	stored, err := s.entryAt(ctx, place)
+	if !place.wrote(stored) {
+		stored.Type = TypeVoid // somebody else's there is as good as one: the number is spent
+	}
+	return stored, err
+}
+
+// wrote tells whether the entry that stands at the draft's number is the draft's, by an earlier attempt. Another's stands
+// there only where tables were restored and the counter, or the client-ID record, is not as new as the log.
+func (e Entry) wrote(stored Entry) bool {
+	return e.ClientID != "" && stored.ClientID == e.ClientID && stored.Sender == e.Sender
 }
 
 // entryAt reads strongly what stands at the place.
@@ -264,10 +282,11 @@ func (s *Service) abandoned(entries []Entry, sequence int64) bool {
 }
 
 // missing returns the place after the sequence. Its ordinal is that of the entry before: whoever has read up to it is told of
-// a message too many rather than of one too few.
+// a message too many rather than of one too few. What those behind it knew the log to have, it has: that lies before the gap.
 func missing(app id.App, conversation id.Conversation, entries []Entry, sequence int64) Entry {
 	place := Entry{App: app, Conversation: conversation, Sequence: sequence + 1}
 	for _, entry := range entries {
+		place.Base = max(place.Base, entry.Base)
 		if entry.Sequence == sequence {
 			place.ToLower = entry.ToLower
 		}

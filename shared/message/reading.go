@@ -54,6 +54,13 @@ func (s *Service) History(ctx context.Context, app id.App, user id.User, convers
 	if page, err = s.openAll(ctx, entries); err != nil {
 		return nil, "", err
 	}
+	if end := slices.IndexFunc(page, func(m Message) bool { return m.ends(user) }); end >= 0 { // it was removed just now
+		from, to := 0, end+1
+		if order == Descending {
+			from, to = end, len(page)
+		}
+		page, entries = page[from:to], entries[from:to]
+	}
 	if fitting := fitting(page); fitting < len(page) {
 		return page[:fitting], following(entries[:fitting], order, fitting), nil
 	}
@@ -126,11 +133,7 @@ type Conversation struct {
 // Conversations returns up to limit conversations of the user by ID, those after the position ("" begins), and the next
 // position ("" at the end).
 func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, position string, limit int) (page []Conversation, next string, err error) {
-	members, err := s.rows(ctx, app, user, id.Conversation(position), limit)
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := s.withTails(ctx, in(members), false)
+	members, rows, err := s.listed(ctx, app, user, id.Conversation(position), limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -160,11 +163,46 @@ func (m Member) with() string {
 	return string(m.Peer)
 }
 
+// listed returns up to limit of the user's rows, those after the conversation, and with their last entries those that the user
+// may read. Where one is of a group the rows are read once more after the entries, and strongly: who was removed sees no entry
+// that came later.
+func (s *Service) listed(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int) ([]Member, []tailed, error) {
+	members, err := s.Members.List(ctx, app, user, after, limit, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := s.withTails(ctx, in(members), false)
+	if err != nil || !slices.ContainsFunc(members, Member.inGroup) {
+		return members, rows, err
+	}
+	tails := map[id.Conversation]Entry{}
+	for _, row := range rows {
+		tails[row.Conversation] = row.tail
+	}
+	if members, err = s.Members.List(ctx, app, user, after, limit, true); err != nil {
+		return nil, nil, err
+	}
+	rows = nil
+	for _, member := range in(members) {
+		row := []tailed{{member, tails[member.Conversation]}}
+		if row[0].tail.Sequence < max(member.Seat.Since, 1) { // it joined just now
+			if row, err = s.withTails(ctx, []Member{member}, true); err != nil {
+				return nil, nil, err
+			}
+		}
+		rows = append(rows, row...)
+	}
+	return members, rows, nil
+}
+
+// inGroup tells whether the row is of a group.
+func (m Member) inGroup() bool { return m.Conversation.Group() != "" }
+
 // rows returns up to limit of the user's rows, those after the conversation. Where one is of a group they are read strongly:
 // who was removed from a group sees nothing of it from then on.
 func (s *Service) rows(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int) ([]Member, error) {
 	members, err := s.Members.List(ctx, app, user, after, limit, false)
-	if slices.ContainsFunc(members, func(m Member) bool { return m.Conversation.Group() != "" }) {
+	if slices.ContainsFunc(members, Member.inGroup) {
 		return s.Members.List(ctx, app, user, after, limit, true)
 	}
 	return members, err
@@ -273,7 +311,7 @@ func (c *collector) collect(ctx context.Context, row tailed, from int64) (end in
 		if err != nil || len(entries) == 0 {
 			return from, false, err
 		}
-		if from, err = c.take(ctx, row.User, entries); err != nil {
+		if from, err = c.take(ctx, row, entries); err != nil {
 			return from, false, err
 		}
 	}
@@ -289,20 +327,27 @@ func (c *collector) entries(ctx context.Context, row tailed, from int64) ([]Entr
 	return c.service.read(ctx, row.App, row.Conversation, from, PageSize)
 }
 
-// take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with.
-func (c *collector) take(ctx context.Context, user id.User, entries []Entry) (int64, error) {
+// take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with: behind the
+// end of the conversation where the user's membership ends in between.
+func (c *collector) take(ctx context.Context, row tailed, entries []Entry) (int64, error) {
 	for _, entry := range entries {
-		if c.unread && (entry.Sender == user || !entry.counts()) {
+		passed := c.unread && (entry.Sender == row.User || !entry.counts())
+		if passed && entry.Type != TypeEvent {
 			continue
 		}
-		if len(c.page) == c.limit {
+		if !passed && len(c.page) == c.limit {
 			return entry.Sequence, nil
 		}
 		message, err := c.service.open(ctx, entry)
 		if err != nil {
 			return 0, err
 		}
-		c.page = append(c.page, message)
+		if !passed {
+			c.page = append(c.page, message)
+		}
+		if message.ends(row.User) {
+			return row.tail.Sequence + 1, nil
+		}
 	}
 	return entries[len(entries)-1].Sequence + 1, nil
 }

@@ -54,7 +54,7 @@ func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int
 // Next returns the window behind the progress and the progress after it; nil where the window is the last.
 func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Window, *Progress, error) {
 	window := windowBuilder{service: s, progress: progress, items: []Message{}}
-	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, app, from) })
+	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, app, user, from) })
 	if err != nil {
 		return Window{}, nil, err
 	}
@@ -120,16 +120,18 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 
 // goOn visits the conversation that the last window ended in, unless it is a group that the user is not in any more.
 func (s *Service) goOn(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) (more bool, err error) {
+	after := progress.Sequence
 	if progress.Conversation.Group() != "" {
-		_, err := s.member(ctx, app, user, progress.Conversation)
+		member, err := s.member(ctx, app, user, progress.Conversation)
 		if fault.Is(err, fault.ConversationNotFound) {
 			return true, nil
 		}
 		if err != nil {
 			return false, err
 		}
+		after = max(after, member.Seat.Since-1) // it may have left and joined again
 	}
-	return visit(start{progress.Conversation, progress.Sequence})
+	return visit(start{progress.Conversation, after})
 }
 
 // changed visits the pairs that changed since the version of the progress, then the groups: their messages are noted for
@@ -181,8 +183,8 @@ type windowBuilder struct {
 	full     bool
 }
 
-// fill adds what lies behind the start, and returns false when the window is full.
-func (w *windowBuilder) fill(ctx context.Context, app id.App, from start) (bool, error) {
+// fill adds what lies behind the start, up to where the user's membership ends, and returns false when the window is full.
+func (w *windowBuilder) fill(ctx context.Context, app id.App, user id.User, from start) (bool, error) {
 	for after := from.after; ; {
 		limit := PageSize - len(w.items) + 1 // one more than fits tells whether the window is full
 		entries, err := w.service.readStrongly(ctx, app, from.conversation, after+1, limit)
@@ -198,6 +200,9 @@ func (w *windowBuilder) fill(ctx context.Context, app id.App, from start) (bool,
 			if !w.add(message) {
 				w.full = true
 				return false, nil
+			}
+			if message.ends(user) {
+				return true, nil
 			}
 			after = entry.Sequence
 		}

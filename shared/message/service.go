@@ -120,15 +120,23 @@ func (s *Service) readBack(ctx context.Context, app id.App, conversation id.Conv
 	if err != nil || conversation.Group() == "" || len(entries) == 0 {
 		return entries, err
 	}
-	unbroken := contiguous(entries, entries[0].Sequence, -1)
-	if len(unbroken) == len(entries) {
+	top := entries[0].Sequence // what comes meanwhile can have gaps again
+	if to > top {
+		behind, err := s.Log.Read(ctx, app, conversation, to, 1, true)
+		if err != nil {
+			return nil, err
+		}
+		if len(behind) > 0 { // else the log ends before it: nobody has taken that number
+			top = to
+		}
+	}
+	if len(contiguous(entries, top, -1)) == len(entries) {
 		return entries, nil
 	}
-	below := entries[len(unbroken)].Sequence
-	if err := s.settle(ctx, app, conversation, below, entries[0].Sequence-1); err != nil {
+	if err := s.settle(ctx, app, conversation, entries[len(entries)-1].Sequence, top); err != nil {
 		return nil, err
 	}
-	return s.Log.ReadBack(ctx, app, conversation, to, limit, true)
+	return s.Log.ReadBack(ctx, app, conversation, top, limit, true)
 }
 
 // wholeBack tells whether a descending page begins where it was asked to, has no hole, and is full or reaches the first

@@ -96,7 +96,7 @@ func (s *Service) groupEnds(ctx context.Context, app id.App, user id.User) ([]Ch
 
 // fit leaves out the messages that would make the answer too large for a frame; their sequences stay.
 func (c Changes) fit() Changes {
-	size := 0
+	size := len(encode(c.Groups))
 	for i, change := range c.Changed {
 		if change.Last == nil {
 			continue

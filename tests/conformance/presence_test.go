@@ -58,7 +58,8 @@ func watch(t *testing.T, socket *client.Socket, users ...person) []presenceRow {
 	return found.Items
 }
 
-// changes are the statuses of the user that the socket was told, in order.
+// changes are the statuses of the user that the socket was told, in order. One that comes again says nothing new: a job may be
+// done twice.
 func changes(t *testing.T, socket *client.Socket, user person) (statuses []string) {
 	t.Helper()
 	for _, event := range socket.Events(0) {
@@ -67,7 +68,7 @@ func changes(t *testing.T, socket *client.Socket, user person) (statuses []strin
 			statuses = append(statuses, row.Status)
 		}
 	}
-	return statuses
+	return slices.Compact(statuses)
 }
 
 // awaitChange waits for an event after which the user has had these statuses.

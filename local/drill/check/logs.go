@@ -18,6 +18,9 @@ type entryRow struct {
 	Sequence int64  `dynamodbav:"seq"`
 	From     string `dynamodbav:"from"`
 	To       string `dynamodbav:"to"`
+	Type     string `dynamodbav:"type"`
+	ClientID string `dynamodbav:"client_id"`
+	Base     int64  `dynamodbav:"base"`
 	Sealed   []byte `dynamodbav:"sealed"`
 	ToLower  int64  `dynamodbav:"lo"`
 	ToUpper  int64  `dynamodbav:"up"`
@@ -50,12 +53,15 @@ func (l *log) find(sequence int64) (entry, bool) {
 	return l.entries[at], true
 }
 
-// tail is the highest sequence of the log; 0 for none.
-func (l *log) tail() int64 {
-	if l == nil {
-		return 0
+// tail is the highest sequence of the log at the place; 0 for none.
+func (c *checker) tail(at place) int64 {
+	if log := c.logs[at]; log != nil {
+		return log.last
 	}
-	return l.last
+	if log := c.groupLogs[at]; log != nil {
+		return log.last
+	}
+	return 0
 }
 
 // readLogs reads the entries, opens each and keeps what the logs are checked by.
@@ -70,6 +76,9 @@ func (c *checker) readLogs(ctx context.Context) error {
 		}
 		if c.leaves(app, "MESSAGES "+where) {
 			return nil
+		}
+		if conversation.Group() != "" {
+			return c.readGroupEntry(ctx, place{app, conversation}, row)
 		}
 		from, to := id.User(row.From), id.User(row.To)
 		if from == to || id.Pair(app, from, to) != conversation {
@@ -86,16 +95,22 @@ func (c *checker) readLogs(ctx context.Context) error {
 
 // open checks that a ciphertext opens at its place. The error is about reading data keys.
 func (c *checker) open(ctx context.Context, kind Kind, where string, app id.App, place seal.Place, sealed []byte) error {
-	_, err := c.keyring.Open(ctx, app, place, sealed)
+	_, err := c.opened(ctx, kind, where, app, place, sealed)
+	return err
+}
+
+// opened is open that returns the text too; nil where it does not open.
+func (c *checker) opened(ctx context.Context, kind Kind, where string, app id.App, place seal.Place, sealed []byte) ([]byte, error) {
+	text, err := c.keyring.Open(ctx, app, place, sealed)
 	switch {
 	case errors.Is(err, seal.ErrNoKey):
 		c.problem(kind, where, "its data key is gone")
 	case errors.Is(err, seal.ErrOpen):
 		c.problem(kind, where, "does not open at its place")
 	case err != nil:
-		return fmt.Errorf("open %s: %w", where, err)
+		return nil, fmt.Errorf("open %s: %w", where, err)
 	}
-	return nil
+	return text, nil
 }
 
 // conversationKey takes app#conversation apart.
@@ -106,7 +121,7 @@ func conversationKey(key string) (id.App, id.Conversation, bool) {
 
 // checkLogs counts every log from 1 and follows its ordinals.
 func (c *checker) checkLogs() {
-	c.report.Conversations = len(c.logs)
+	c.report.Conversations = len(c.logs) + len(c.groupLogs)
 	for at, log := range c.logs {
 		slices.SortFunc(log.entries, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 		where := at.app.String() + " " + string(at.conversation)
@@ -149,6 +164,7 @@ type claimRow struct {
 	Key       string `dynamodbav:"pk"`
 	From      int64  `dynamodbav:"from"`
 	KeyNumber uint32 `dynamodbav:"key"`
+	Ordinal   int64  `dynamodbav:"ord"`
 	Expires   int64  `dynamodbav:"expires"`
 }
 
@@ -168,7 +184,9 @@ func (c *checker) readClaims(ctx context.Context) error {
 		if c.apps[app].Erasing != 0 { // an erased app's records stay until they expire
 			return nil
 		}
-		if tail := c.logs[place{app, id.Conversation(parts[1])}].tail(); row.From > tail {
+		if id.IsGroup(parts[1]) {
+			c.groupClaims = append(c.groupClaims, row)
+		} else if tail := c.tail(place{app, id.Conversation(parts[1])}); row.From > tail {
 			c.problem(Claim, row.Key, "was made at %d; the log ends at %d", row.From, tail)
 		}
 		if _, ok := c.profiles[member{app, id.User(parts[2])}]; !ok {

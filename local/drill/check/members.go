@@ -16,6 +16,7 @@ type membership struct {
 	Acknowledged int64  `dynamodbav:"ack"`
 	Read         int64  `dynamodbav:"read"`
 	ReadOrdinal  int64  `dynamodbav:"read_ord"`
+	inGroup
 }
 
 func (c *checker) readMembers(ctx context.Context) error {
@@ -44,6 +45,10 @@ func userKey(key string) (member, bool) {
 func (c *checker) checkMembers() {
 	for at, row := range c.rows {
 		where := row.Key + " " + row.Conversation
+		if at.conversation.Group() != "" {
+			c.checkGroupMember(where, at, row)
+			continue
+		}
 		peer := member{at.app, id.User(row.Peer)}
 		if id.Pair(at.app, at.user, peer.user) != at.conversation {
 			c.problem(Pair, where, "is not the conversation with %s", row.Peer)
@@ -61,7 +66,7 @@ func (c *checker) checkMembers() {
 
 func (c *checker) checkMarks(where string, at rowKey, row membership) {
 	log := c.logs[place{at.app, at.conversation}]
-	if tail := log.tail(); max(row.Acknowledged, row.Read) > tail || min(row.Acknowledged, row.Read) < 0 {
+	if tail := c.tail(place{at.app, at.conversation}); max(row.Acknowledged, row.Read) > tail || min(row.Acknowledged, row.Read) < 0 {
 		c.problem(Mark, where, "acknowledged %d and read %d; the log ends at %d", row.Acknowledged, row.Read, tail)
 		return
 	}
@@ -139,7 +144,7 @@ func (c *checker) checkChange(who member, row record, conversation id.Conversati
 	if _, ok := c.rows[rowKey{who, conversation}]; !ok {
 		c.problem(Routing, row.Key, "%s changed, of which the user has no row", conversation)
 	}
-	if tail := c.logs[place{who.app, conversation}].tail(); sequence > tail {
+	if tail := c.tail(place{who.app, conversation}); sequence > tail {
 		c.problem(Routing, row.Key, "%s changed up to %d; its log ends at %d", conversation, sequence, tail)
 	}
 }
