@@ -43,7 +43,7 @@ func (s *Service) sendToGroup(ctx context.Context, draft Draft, group id.Group) 
 	}
 	if stored.Sequence != seen.last+1 || seen.settled != seen.last {
 		if roster, err = s.Groups.Roster(ctx, draft.App, group); err != nil {
-			return Sent{}, groupFault(err)
+			return Sent{}, err
 		}
 	}
 	return Sent{Message: message}, s.announceToGroup(ctx, stored, message, roster, draft.Connection)
@@ -53,7 +53,7 @@ func (s *Service) sendToGroup(ctx context.Context, draft Draft, group id.Group) 
 func (s *Service) hear(ctx context.Context, draft Draft, group id.Group) (Roster, Speaker, error) {
 	roster, err := s.Groups.Roster(ctx, draft.App, group)
 	if err != nil {
-		return Roster{}, Nobody, groupFault(err)
+		return Roster{}, Nobody, err
 	}
 	seat, member := roster.Members[draft.From]
 	switch {
@@ -104,11 +104,10 @@ func (s *Service) Tell(ctx context.Context, app id.App, group id.Group, by id.Us
 	if err != nil {
 		return Entry{}, err
 	}
-	number, err := s.Groups.Take(ctx, app, group, Nobody)
-	if err != nil {
+	if entry, err = s.take(ctx, entry, Nobody, seen); err != nil {
 		return Entry{}, err
 	}
-	return s.Told(ctx, entry.at(number, seen), change)
+	return s.Told(ctx, entry, change)
 }
 
 // Told returns the entry with the change as its text, sealed: for the first entry of a group, which nobody has to count for.
@@ -126,10 +125,7 @@ func (s *Service) Abandon(ctx context.Context, entry Entry) { s.giveUp(ctx, entr
 // Publish shows an entry that was put: once everything before it can be read it is posted to the members' devices. For those
 // whom it affects it is noted besides, so that a device that is offline learns of the group, or of its end, at its next sync.
 func (s *Service) Publish(ctx context.Context, entry Entry, affected []id.User) error {
-	if err := s.settle(ctx, entry.App, entry.Conversation, entry.Base, entry.Sequence-1); err != nil {
-		return err
-	}
-	message, err := s.open(ctx, entry)
+	message, err := s.readable(ctx, entry)
 	if err != nil {
 		return err
 	}
@@ -150,19 +146,23 @@ func (s *Service) Publish(ctx context.Context, entry Entry, affected []id.User) 
 // Remind posts a change to users whom it affects once more, and notes it for them: Publish may have broken off before it did.
 // Where no change stands at the sequence, as where tables were restored to other moments, there is nothing to tell.
 func (s *Service) Remind(ctx context.Context, app id.App, of id.Group, sequence int64, affected []id.User) error {
-	entries, err := s.Log.Read(ctx, app, id.Conversation(of), sequence, 1, true)
-	if err != nil || len(entries) == 0 || entries[0].Sequence != sequence || entries[0].Type != TypeEvent {
+	entry, err := s.entryAt(ctx, Entry{App: app, Conversation: id.Conversation(of), Sequence: sequence})
+	if err != nil || entry.Type != TypeEvent {
 		return err
 	}
-	entry := entries[0]
-	if err := s.settle(ctx, app, entry.Conversation, entry.Base, sequence-1); err != nil {
-		return err
-	}
-	message, err := s.open(ctx, entry)
+	message, err := s.readable(ctx, entry)
 	if err != nil {
 		return err
 	}
 	return s.note(ctx, entry, message, affected)
+}
+
+// readable returns the entry opened, once everything before it can be read.
+func (s *Service) readable(ctx context.Context, entry Entry) (Message, error) {
+	if err := s.settle(ctx, entry.App, entry.Conversation, entry.Base, entry.Sequence-1); err != nil {
+		return Message{}, err
+	}
+	return s.open(ctx, entry)
 }
 
 // note notes an entry for those whom it affects, and posts it to their devices.

@@ -148,7 +148,10 @@ type Member struct {
 func (m Member) Held() int64 { return max(m.Acknowledged, m.Read) }
 
 // In tells whether the user may read the conversation: a pair's are always in, a group's while they are members.
-func (m Member) In() bool { return m.Conversation.Group() == "" || m.Seat.State == Joined }
+func (m Member) In() bool { return !m.inGroup() || m.Seat.State == Joined }
+
+// inGroup tells whether the row is of a group.
+func (m Member) inGroup() bool { return m.Conversation.Group() != "" }
 
 // Unread returns how many messages for the user came after its read mark: the one formula, everywhere.
 func (m Member) Unread(tail Entry) int64 { return tail.Ordinal(m.User) - m.ReadOrdinal }

@@ -61,15 +61,8 @@ func settledBy(entries []Entry) int64 {
 // take returns the entry at the next number of its log.
 func (s *Service) take(ctx context.Context, entry Entry, speaker Speaker, seen end) (Entry, error) {
 	number, err := s.Groups.Take(ctx, entry.App, entry.Conversation.Group(), speaker)
-	if err != nil {
-		return Entry{}, groupFault(err)
-	}
-	return entry.at(number, seen), nil
-}
-
-func (e Entry) at(number Number, seen end) Entry {
-	e.Sequence, e.ToLower, e.Base = number.Sequence, number.Ordinal, min(seen.settled, number.Sequence-1)
-	return e
+	entry.Sequence, entry.ToLower, entry.Base = number.Sequence, number.Ordinal, min(seen.settled, number.Sequence-1)
+	return entry, err
 }
 
 // appendNumbered stores the draft in a group's log and returns the entry, or the one that an earlier attempt with the same
@@ -99,7 +92,7 @@ func (s *Service) appendNumbered(ctx context.Context, draft Draft, entry Entry, 
 			if stored.Sequence != mine.Sequence {
 				s.giveUp(ctx, mine)
 			}
-			return s.sameOrConflict(ctx, draft, stored)
+			return stored, nil
 		}
 		if !s.Clock.Now().Before(deadline) {
 			s.giveUp(ctx, mine)
@@ -129,11 +122,11 @@ func (s *Service) stored(ctx context.Context, draft Draft, entry Entry) (Entry, 
 	if err := s.sameBody(ctx, draft, standing); err != nil {
 		return Entry{}, err
 	}
-	entries, err := s.Log.Read(ctx, entry.App, entry.Conversation, standing.From, 1, true)
-	if err != nil || len(entries) == 0 || entries[0].Sequence != standing.From || !entry.wrote(entries[0]) {
+	stored, err := s.entryAt(ctx, entry.of(standing))
+	if err != nil || !entry.wrote(stored) {
 		return Entry{}, err
 	}
-	return s.sameOrConflict(ctx, draft, entries[0])
+	return s.sameOrConflict(ctx, draft, stored)
 }
 
 // sameBody refuses a draft that is not the one that the client-ID record was put for.
@@ -191,10 +184,11 @@ func (s *Service) fill(ctx context.Context, draft Draft, place Entry) (Entry, er
 		return entry, err
 	}
 	stored, err := s.entryAt(ctx, place)
-	if !place.wrote(stored) {
+	if err != nil || !place.wrote(stored) {
 		stored.Type = TypeVoid // somebody else's there is as good as one: the number is spent
+		return stored, err
 	}
-	return stored, err
+	return s.sameOrConflict(ctx, draft, stored)
 }
 
 // wrote tells whether the entry that stands at the draft's number is the draft's, by an earlier attempt. Another's stands
@@ -203,14 +197,11 @@ func (e Entry) wrote(stored Entry) bool {
 	return e.ClientID != "" && stored.ClientID == e.ClientID && stored.Sender == e.Sender
 }
 
-// entryAt reads strongly what stands at the place.
+// entryAt reads strongly what stands at the place; zero where nothing does.
 func (s *Service) entryAt(ctx context.Context, place Entry) (Entry, error) {
 	entries, err := s.Log.Read(ctx, place.App, place.Conversation, place.Sequence, 1, true)
-	if err != nil {
+	if err != nil || len(entries) == 0 || entries[0].Sequence != place.Sequence {
 		return Entry{}, err
-	}
-	if len(entries) == 0 || entries[0].Sequence != place.Sequence {
-		return Entry{}, errors.New("message: an entry that stood there is gone")
 	}
 	return entries[0], nil
 }

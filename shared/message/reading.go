@@ -195,9 +195,6 @@ func (s *Service) listed(ctx context.Context, app id.App, user id.User, after id
 	return members, rows, nil
 }
 
-// inGroup tells whether the row is of a group.
-func (m Member) inGroup() bool { return m.Conversation.Group() != "" }
-
 // rows returns up to limit of the user's rows, those after the conversation. Where one is of a group they are read strongly:
 // who was removed from a group sees nothing of it from then on.
 func (s *Service) rows(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int) ([]Member, error) {

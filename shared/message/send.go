@@ -46,7 +46,8 @@ func (s *Service) Send(ctx context.Context, draft Draft) (Sent, error) {
 		return Sent{}, err
 	}
 	if id.IsGroup(draft.To) {
-		return s.sendToGroup(ctx, draft, id.Group(draft.To))
+		sent, err := s.sendToGroup(ctx, draft, id.Group(draft.To))
+		return sent, groupFault(err)
 	}
 	to, err := s.Users.Resolve(ctx, draft.App, draft.To, "to")
 	if err != nil {
