@@ -1,7 +1,6 @@
 package queues
 
 import (
-	"bytes"
 	"crypto/md5" // the checksum of SQS's protocol
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/tokenim/tokenim/local/template"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // event is the form in which Lambda passes messages on.
@@ -30,7 +30,7 @@ type record struct {
 	Region            string            `json:"awsRegion"`
 }
 
-// newEvent returns the event as JSON, without the escapes for HTML, which would make six bytes of one.
+// newEvent returns the event as JSON.
 func newEvent(q *queue, batch []message) ([]byte, error) {
 	e := event{Records: make([]record, 0, len(batch))}
 	for _, m := range batch {
@@ -38,11 +38,7 @@ func newEvent(q *queue, batch []message) ([]byte, error) {
 			MessageID: m.ID, ReceiptHandle: m.handle(), Body: m.Body, Attributes: m.attributes(), MD5OfBody: checksum(m.Body),
 			EventSource: "aws:sqs", EventSourceARN: q.ARN(), Region: template.Region})
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(e)
-	return b.Bytes(), err
+	return plainjson.Encode(e)
 }
 
 func checksum(body string) string {

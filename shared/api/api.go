@@ -7,7 +7,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/input"
+	"github.com/tokenim/tokenim/shared/plainjson"
 	"github.com/tokenim/tokenim/shared/record"
 )
 
@@ -54,7 +54,7 @@ type API struct {
 // New returns an API without operations.
 func New(authenticator Authenticator, log Log) *API {
 	mux := http.NewServeMux()
-	format := huma.Format{Marshal: marshal, Unmarshal: input.Unmarshal}
+	format := huma.Format{Marshal: plainjson.Write, Unmarshal: input.Unmarshal}
 	config := huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
@@ -69,13 +69,6 @@ func (a *API) RecordTo(recorder Recorder) { a.recorder = recorder }
 // unknownRoute answers a path that has no operation.
 func unknownRoute(w http.ResponseWriter, r *http.Request) {
 	Refuse(w, r, fault.New(fault.RouteNotFound))
-}
-
-// marshal writes JSON without the escapes for HTML.
-func marshal(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
 }
 
 // ActorFrom says where a request names the user that it acts for.
@@ -188,7 +181,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, refusal *fault.Error) {
 	}
 	w.Header().Set("Content-Type", problem.ContentType(""))
 	w.WriteHeader(problem.Status)
-	if err := marshal(w, problem); err != nil {
+	if err := plainjson.Write(w, problem); err != nil {
 		slog.WarnContext(r.Context(), "answer not written", "error", err)
 	}
 }
@@ -209,7 +202,7 @@ func (a *API) writeProblem(ctx huma.Context, problem *Problem) {
 	}
 	ctx.SetHeader("Content-Type", problem.ContentType(""))
 	ctx.SetStatus(problem.Status)
-	if err := marshal(ctx.BodyWriter(), problem); err != nil {
+	if err := plainjson.Write(ctx.BodyWriter(), problem); err != nil {
 		slog.WarnContext(ctx.Context(), "answer not written", "error", err)
 	}
 }

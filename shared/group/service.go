@@ -1,7 +1,6 @@
 package group
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // Log writes to the logs of groups. message.Service is one.
@@ -198,15 +198,10 @@ func (s *Service) read(ctx context.Context, caller authz.Caller, permission auth
 	return scene{caller: caller, group: found, rows: rows}, err
 }
 
-// encoded returns the value's JSON, which cannot fail for what is given here.
+// encoded returns the value's JSON; nothing for members of an app's own that are none.
 func encoded(value any) json.RawMessage {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil
-	}
-	return bytes.TrimSpace(text.Bytes())
+	text, _ := plainjson.Encode(value)
+	return text
 }
 
 // scene is what a change is decided on: a group, how some users stand to it, and who asks.

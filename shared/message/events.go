@@ -1,10 +1,8 @@
 package message
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // The names of the events that the server starts on a socket.
@@ -43,21 +41,10 @@ func NewTyping(from id.User, conversation id.Conversation) Typing {
 }
 
 // Encode returns the event's JSON.
-func (a Arrival) Encode() []byte { return encode(a) }
+func (a Arrival) Encode() []byte { return plainjson.Must(a) }
 
 // Encode returns the event's JSON.
-func (w Window) Encode() []byte { return encode(w) }
+func (w Window) Encode() []byte { return plainjson.Must(w) }
 
 // Encode returns the event's JSON.
-func (t Typing) Encode() []byte { return encode(t) }
-
-// encode writes JSON without the escapes for HTML, which would make frames larger for nothing.
-func encode(value any) []byte {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		panic(err) // these types always encode
-	}
-	return bytes.TrimRight(buffer.Bytes(), "\n")
-}
+func (t Typing) Encode() []byte { return plainjson.Must(t) }

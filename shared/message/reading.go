@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // tailReaders bounds how many tails are read at once for a page of conversations.
@@ -71,7 +72,7 @@ func (s *Service) History(ctx context.Context, app id.App, user id.User, convers
 func fitting(messages []Message) int {
 	size := 0
 	for i, message := range messages {
-		if size += len(encode(message)) + 1; size > windowBytes && i > 0 {
+		if size += len(plainjson.Must(message)) + 1; size > windowBytes && i > 0 {
 			return i
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // windowBytes bounds a window's JSON: API Gateway takes frames of 128 KB, and the envelope needs a little.
@@ -214,7 +215,7 @@ func (w *windowBuilder) fill(ctx context.Context, app id.App, user id.User, from
 
 // add takes the message into the window if there is room for it.
 func (w *windowBuilder) add(message Message) bool {
-	size := len(encode(message)) + 1
+	size := len(plainjson.Must(message)) + 1
 	if len(w.items) == PageSize || len(w.items) > 0 && w.bytes+size > windowBytes {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // Changes answers what has happened since a version.
@@ -96,12 +97,12 @@ func (s *Service) groupEnds(ctx context.Context, app id.App, user id.User) ([]Ch
 
 // fit leaves out the messages that would make the answer too large for a frame; their sequences stay.
 func (c Changes) fit() Changes {
-	size := len(encode(c.Groups))
+	size := len(plainjson.Must(c.Groups))
 	for i, change := range c.Changed {
 		if change.Last == nil {
 			continue
 		}
-		if size += len(encode(change)) + 1; size > windowBytes {
+		if size += len(plainjson.Must(change)) + 1; size > windowBytes {
 			c.Changed[i].Last = nil
 		}
 	}

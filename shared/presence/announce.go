@@ -1,9 +1,7 @@
 package presence
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 const (
@@ -39,15 +38,7 @@ type UserPresenceEvent struct {
 }
 
 // Encode returns the event's JSON.
-func (e UserPresenceEvent) Encode() []byte {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
-		panic(err) // this type always encodes
-	}
-	return bytes.TrimRight(buffer.Bytes(), "\n")
-}
+func (e UserPresenceEvent) Encode() []byte { return plainjson.Must(e) }
 
 // Devices pushes to users' devices. connection.Service is one.
 type Devices interface {

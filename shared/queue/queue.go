@@ -6,9 +6,7 @@
 package queue
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/tokenim/tokenim/shared/awsenv"
+	"github.com/tokenim/tokenim/shared/plainjson"
 )
 
 // Limits of SQS.
@@ -148,15 +147,13 @@ func (q *Queue) sendBatch(ctx context.Context, texts []string) error {
 // forbidden are the two characters that JSON leaves as they are and SQS refuses; a user's text may have them.
 var forbidden = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
 
-// encode writes a message as JSON that SQS takes, without the escapes for HTML, which would make six bytes of one.
+// encode writes a message as JSON that SQS takes.
 func encode(body any) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
+	plain, err := plainjson.Encode(body)
+	if err != nil {
 		return "", fmt.Errorf("encode a message: %w", err)
 	}
-	text := forbidden.Replace(strings.TrimSuffix(b.String(), "\n"))
+	text := forbidden.Replace(string(plain))
 	if len(text) > MaxBody {
 		return "", fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
 	}

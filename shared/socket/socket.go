@@ -7,7 +7,6 @@ package socket
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/input"
+	"github.com/tokenim/tokenim/shared/plainjson"
 	"github.com/tokenim/tokenim/shared/strictjson"
 	"github.com/tokenim/tokenim/shared/token"
 )
@@ -260,22 +260,12 @@ func frameFault(malformed error) error {
 func (s *Socket) answer(language fault.Language, answerID, requestID string, result any, err error) ([]byte, *fault.Error) {
 	if err != nil {
 		refusal := fault.Of(err)
-		return encode(Refusal{Answer: Answer{ID: answerID}, Error: api.NewProblem(refusal, language, requestID)}), refusal
+		return plainjson.Must(Refusal{Answer: Answer{ID: answerID}, Error: api.NewProblem(refusal, language, requestID)}), refusal
 	}
-	head := bytes.TrimSuffix(encode(Answer{ID: answerID}), []byte("}"))
-	body := bytes.TrimPrefix(encode(result), []byte("{"))
+	head := bytes.TrimSuffix(plainjson.Must(Answer{ID: answerID}), []byte("}"))
+	body := bytes.TrimPrefix(plainjson.Must(result), []byte("{"))
 	if len(head) > 1 && len(body) > 1 {
 		head = append(head, ',')
 	}
 	return append(head, body...), nil
-}
-
-func encode(value any) []byte {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		panic(err) // answers always encode; serve's callers are past their recover, so this is a defect of a result type
-	}
-	return bytes.TrimSpace(buffer.Bytes())
 }

@@ -33,14 +33,14 @@ type layer struct {
 }
 
 // ground is what everybody may import: no input or output, nothing but values.
-var ground = []string{std, goX, "authz", "fault", "clock", "id", "record", "seal"}
+var ground = []string{std, goX, "authz", "fault", "clock", "id", "plainjson", "record", "seal"}
 
 // layers are the rules for shared/, from the inside out. The first layer that fits a file counts.
 var layers = []layer{
 	{name: "test helpers are free", packages: []string{"*test"},
 		may: []string{std, goX, awsSDK, smithy, lambdaType, "pgregory.net/rapid", anyShared, "local"}},
 
-	{name: "the ground knows only itself", packages: []string{"fault", "clock", "id", "name"}, may: []string{std}},
+	{name: "the ground knows only itself", packages: []string{"fault", "clock", "id", "name", "plainjson"}, may: []string{std}},
 	{name: "who may do what", packages: []string{"authz"}, may: []string{std, "fault", "id"}},
 	{name: "what was done", packages: []string{"record"}, may: []string{std, "authz", "id"}},
 	{name: "how records are read", packages: []string{"record/recordapi"}, may: append([]string{"api", "cursor"}, ground...)},
@@ -70,7 +70,7 @@ var layers = []layer{
 		packages: []string{"apikey", "app", "connection", "guess", "message", "seal", "task", "token", "user"}, may: ground},
 
 	{name: "the edges that Lambda calls", packages: []string{"api", "socket", "session"},
-		may: append([]string{lambdaType, humaLib, "api", "socket", "cursor", "authz", "input", "strictjson", "app", "connection", "login", "message", "token"}, ground...)},
+		may: append([]string{lambdaType, humaLib, "api", "socket", "cursor", "authz", "input", "plainjson", "strictjson", "app", "connection", "login", "message", "token"}, ground...)},
 	{name: "who is calling", packages: []string{"authn"}, may: append([]string{"authz", "apikey", "login", "token", "user"}, ground...)},
 	{name: "what belongs to no resource", packages: []string{"root"}, may: []string{std, "api", "fault"}},
 	{name: "cursors", packages: []string{"cursor"}, may: ground},
@@ -81,7 +81,7 @@ var layers = []layer{
 	{name: "a store knows its own domain; the stores of credentials and of groups meet others' items",
 		packages: []string{"*db"}, may: []string{std, goX, awsSDK, "table", "fault", "id", "clock", "authz", "authz/authzdb", "apikey", "apikey/apikeydb", "login", "login/logindb", "message", "message/messagedb", "record", "record/recorddb", "user", "user/userdb"}},
 	{name: "the other sides of AWS", packages: []string{"push", "invoke", "queue", "mail/mailses", "seal/sealkms"},
-		may: []string{std, awsSDK, "awsenv", "fault", "connection", "seal"}},
+		may: []string{std, awsSDK, "awsenv", "fault", "connection", "plainjson", "seal"}},
 	{name: "notices join what they tell of with those who are told", packages: []string{"notice"},
 		may: append([]string{"account", "apikey", "app", "mail"}, ground...)},
 	{name: "erasure goes through every table", packages: []string{"erase"}, may: append([]string{"app", "task"}, ground...)},

@@ -1,11 +1,11 @@
 package recordapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
 
+	"github.com/tokenim/tokenim/shared/plainjson"
 	"github.com/tokenim/tokenim/shared/record"
 )
 
@@ -47,13 +47,7 @@ var formats = map[string]format{
 
 // ndjson returns the record as a line of JSON.
 func ndjson(a Audit) string {
-	var line bytes.Buffer
-	encoder := json.NewEncoder(&line)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(a); err != nil {
-		panic("record: " + err.Error()) // it was decoded from JSON
-	}
-	return line.String()
+	return string(plainjson.Must(a)) + "\n" // it was decoded from JSON
 }
 
 // csv returns the record as a line of CSV (RFC 4180).
