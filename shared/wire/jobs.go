@@ -20,7 +20,7 @@ func Jobs[J any](do func(context.Context, J) error) func(context.Context, events
 			group.Go(func() { failures[i] = job(ctx, message, do) })
 		}
 		group.Wait()
-		var answer events.SQSEventResponse
+		answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // the emulator takes null for a failure
 		var last error
 		for i, err := range failures {
 			if err != nil {

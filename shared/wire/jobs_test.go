@@ -47,6 +47,9 @@ func TestJobs(t *testing.T) {
 		for _, failure := range answer.BatchItemFailures {
 			again = append(again, failure.ItemIdentifier)
 		}
+		if err == nil && answer.BatchItemFailures == nil {
+			t.Errorf("%v: the answer has no list of failures; as JSON it is null", test.bodies)
+		}
 		if (err != nil) != test.fails || !slices.Equal(again, test.again) {
 			t.Errorf("%v: %v come again (%v), want %v; done were %v", test.bodies, again, err, test.again, done)
 		}
