@@ -27,13 +27,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	db, tables := enginetest.Start(t)
-	credentials, err := db.Options().Credentials.Retrieve(t.Context())
-	storetest.OK(t, "credentials", err)
-	t.Setenv("AWS_REGION", db.Options().Region)
-	t.Setenv("AWS_ACCESS_KEY_ID", credentials.AccessKeyID)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", credentials.SecretAccessKey)
-	t.Setenv("AWS_SESSION_TOKEN", "")
-	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", *db.Options().BaseEndpoint)
+	enginetest.Setenv(t, db)
 	w := &world{Store: &recorddb.Store{Writer: &recorddb.Writer{DB: db, Table: tables["TABLE_RECORDS"]}},
 		heads: filepath.Join(t.TempDir(), "heads.json"), one: recordtest.NewLog(), two: recordtest.NewLog()}
 	w.add(t, w.one, 0, 5)

@@ -15,16 +15,10 @@ import (
 // environment points the commands at an engine with an app in its tables, and returns their -tables.
 func environment(t *testing.T) string {
 	db, variables := enginetest.Start(t)
-	credentials, err := db.Options().Credentials.Retrieve(t.Context())
-	storetest.OK(t, "credentials", err)
-	t.Setenv("AWS_REGION", db.Options().Region)
-	t.Setenv("AWS_ACCESS_KEY_ID", credentials.AccessKeyID)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", credentials.SecretAccessKey)
-	t.Setenv("AWS_SESSION_TOKEN", "")
-	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", *db.Options().BaseEndpoint)
+	enginetest.Setenv(t, db)
 	t.Setenv("LOCAL_KEY_FILE", filepath.Join(t.TempDir(), "master.key"))
 	storetest.OK(t, "key file", os.WriteFile(os.Getenv("LOCAL_KEY_FILE"), []byte(strings.Repeat("ab", 32)), 0o600))
-	_, err = bootstrap.Make(t.Context(), db, bootstrap.Tables{Keys: variables["TABLE_KEYS"], Records: variables["TABLE_RECORDS"]}, nil)
+	_, err := bootstrap.Make(t.Context(), db, bootstrap.Tables{Keys: variables["TABLE_KEYS"], Records: variables["TABLE_RECORDS"]}, nil)
 	storetest.OK(t, "bootstrap", err)
 	pairs := []string{}
 	for _, name := range backup.Names() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/access"
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
@@ -17,7 +18,7 @@ import (
 // Whoever mistypes a scope is told so, and does not take it for gone.
 func TestRevokeUnknownScopes(t *testing.T) {
 	s := newScene()
-	edge := api.New(anybody{s.owner()}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: s.owner()}, api.Log{})
 	access.Routes(edge, s.Service, sealtest.NewKeyring())
 	for _, test := range []struct {
 		scopes string

@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,34 +12,18 @@ import (
 
 	"github.com/tokenim/tokenim/shared/access"
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
-// anybody implements api.Authenticator: every credential is the caller's.
-type anybody struct{ caller authz.Caller }
-
-func (a anybody) Key(context.Context, string, authz.Request) (authz.Caller, error) {
-	return a.caller, nil
-}
-
-func (a anybody) Token(context.Context, string, authz.Request) (authz.Caller, error) {
-	return a.caller, nil
-}
-
-func (a anybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
-	return a.caller, nil
-}
-
-func (anybody) Note(context.Context, authz.Caller, authz.Permission) {}
-
 // reviewer reads the routes of the review.
 type reviewer struct{ edge *api.API }
 
 func (s *scene) reviewer(caller authz.Caller) reviewer {
-	edge := api.New(anybody{caller}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: caller}, api.Log{})
 	access.ReviewRoutes(edge, s.Service, sealtest.NewKeyring())
 	return reviewer{edge}
 }

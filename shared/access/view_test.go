@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/access"
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
@@ -20,7 +21,7 @@ import (
 // ask sends the routes a request of the owner's and decodes the answer.
 func (s *scene) ask(t *testing.T, method, path, body string) (status int, answer map[string]any) {
 	t.Helper()
-	edge := api.New(anybody{s.owner()}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: s.owner()}, api.Log{})
 	access.Routes(edge, s.Service, sealtest.NewKeyring())
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
 	request.Header.Set("X-Api-Key", "any")

@@ -1,7 +1,6 @@
 package apikey_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -11,29 +10,13 @@ import (
 	"time"
 
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
-
-// everybody implements api.Authenticator: every credential is the caller's.
-type everybody struct{ caller authz.Caller }
-
-func (e everybody) Key(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Token(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Note(context.Context, authz.Caller, authz.Permission) {}
-
-func (e everybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
 
 // routes are the operations as a caller meets them.
 type routes struct {
@@ -44,7 +27,7 @@ type routes struct {
 // as returns the routes for the caller.
 func (f *fixture) as(caller authz.Caller) *routes {
 	caller.App = f.maker.App
-	edge := api.New(everybody{caller}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: caller}, api.Log{})
 	apikey.Routes(edge, f.Service, nil)
 	return &routes{f, edge}
 }

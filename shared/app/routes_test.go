@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
@@ -20,23 +20,6 @@ import (
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
-
-// everybody implements api.Authenticator: every credential is the caller's.
-type everybody struct{ caller authz.Caller }
-
-func (e everybody) Key(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Token(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Note(context.Context, authz.Caller, authz.Permission) {}
-
-func (e everybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
 
 // routes are the operations as a developer meets them.
 type routes struct {
@@ -55,7 +38,7 @@ func (w *world) as(role authz.Role) *routes {
 // do sends a request and returns the answer's status and body.
 func (r *routes) do(t *testing.T, method, path, body string, headers ...string) (int, map[string]any) {
 	t.Helper()
-	edge := api.New(everybody{r.caller}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: r.caller}, api.Log{})
 	app.Routes(edge, r.service, r.keyring)
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
 	request.Header.Set("Authorization", "Bearer ts_any")

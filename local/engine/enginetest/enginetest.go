@@ -75,3 +75,19 @@ func fresh(endpoint string) *dynamodb.Client {
 	options.Credentials = credentials.NewStaticCredentialsProvider(rand.Text(), "local", "")
 	return dynamodb.New(options)
 }
+
+// Setenv has commands that read AWS's variables reach the client's engine, until the test ends.
+func Setenv(t testing.TB, client *dynamodb.Client) {
+	t.Helper()
+	credentials, err := client.Options().Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_REGION": client.Options().Region, "AWS_ACCESS_KEY_ID": credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": credentials.SecretAccessKey, "AWS_SESSION_TOKEN": "",
+		"AWS_ENDPOINT_URL_DYNAMODB": *client.Options().BaseEndpoint,
+	} {
+		t.Setenv(name, value)
+	}
+}

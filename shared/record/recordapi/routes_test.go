@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokenim/tokenim/shared/api"
+	"github.com/tokenim/tokenim/shared/api/apitest"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
@@ -23,23 +24,6 @@ import (
 	"github.com/tokenim/tokenim/shared/seal/sealtest"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
-
-// everybody implements api.Authenticator: every credential is the caller's.
-type everybody struct{ caller authz.Caller }
-
-func (e everybody) Key(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Token(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Session(context.Context, string, authz.Request) (authz.Caller, error) {
-	return e.caller, nil
-}
-
-func (e everybody) Note(context.Context, authz.Caller, authz.Permission) {}
 
 // world is an app and an account with records in both logs.
 type world struct {
@@ -56,7 +40,7 @@ func newWorld() *world {
 	w.ofApp, w.ofAccount = record.OfApp(w.app), record.OfAccount(account)
 	caller := authz.Caller{App: w.app, Developer: id.Source{}.Developer(), Account: account, Role: authz.Auditor,
 		Rights: authz.Rights{Kind: authz.Developers, Base: authz.RoleSet(authz.Auditor)}}
-	w.edge = api.New(everybody{caller}, api.Log{})
+	w.edge = api.New(apitest.Everybody{Caller: caller}, api.Log{})
 	recordapi.Routes(w.edge, w.logs, sealtest.NewKeyring())
 	return w
 }
@@ -212,7 +196,7 @@ func TestCursorsBelongToTheirAccount(t *testing.T) {
 		account := id.Source{}.Account()
 		caller := authz.Caller{Developer: id.Source{}.Developer(), Account: account,
 			Rights: authz.Rights{Kind: authz.Developers, Base: authz.RoleSet(authz.Auditor)}}
-		worlds[i] = &world{edge: api.New(everybody{caller}, api.Log{}), logs: logs, ofAccount: record.OfAccount(account)}
+		worlds[i] = &world{edge: api.New(apitest.Everybody{Caller: caller}, api.Log{}), logs: logs, ofAccount: record.OfAccount(account)}
 		recordapi.Routes(worlds[i].edge, logs, keyring)
 	}
 	worlds[0].fill(worlds[0].ofAccount, 5_001)
@@ -227,7 +211,7 @@ func TestPermissions(t *testing.T) {
 	for _, role := range []authz.Role{authz.Member, authz.Bot} {
 		w := newWorld()
 		caller := authz.Caller{App: w.app, Key: "key_x", Rights: authz.Rights{Kind: authz.Keys, Base: authz.RoleSet(role)}}
-		w.edge = api.New(everybody{caller}, api.Log{})
+		w.edge = api.New(apitest.Everybody{Caller: caller}, api.Log{})
 		recordapi.Routes(w.edge, w.logs, sealtest.NewKeyring())
 		for _, path := range []string{"/records", "/records/export", "/records/verify", "/account/records", "/account/records/export", "/account/records/verify"} {
 			w.refused(t, fault.PermissionDenied, path)
@@ -343,7 +327,7 @@ func (b broken) Chain(ctx context.Context, log record.Log, chain int, after int6
 func TestVerifyRouteTellsWhatIsWrong(t *testing.T) {
 	w := newWorld()
 	w.fill(w.ofApp, 40)
-	edge := api.New(everybody{authz.Caller{App: w.app, Key: "key_x", Rights: authz.Rights{Kind: authz.Keys, Base: authz.RoleSet(authz.Auditor)}}}, api.Log{})
+	edge := api.New(apitest.Everybody{Caller: authz.Caller{App: w.app, Key: "key_x", Rights: authz.Rights{Kind: authz.Keys, Base: authz.RoleSet(authz.Auditor)}}}, api.Log{})
 	recordapi.Routes(edge, broken{w.logs}, sealtest.NewKeyring())
 	w.edge = edge
 	answer := get[verification](t, w, "/records/verify")
