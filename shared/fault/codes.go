@@ -44,11 +44,19 @@ const (
 	TextInvalid    Code = "text_invalid"
 	CursorInvalid  Code = "cursor_invalid"
 
+	// Broadcasts.
+	BroadcastNotFound Code = "broadcast_not_found"
+	BroadcastsTooMany Code = "broadcasts_too_many"
+
 	// Users and keys.
 	UsernameInvalid     Code = "username_invalid"
 	UsernameReserved    Code = "username_reserved"
 	UsernameTaken       Code = "username_taken"
+	UsernameDuplicate   Code = "username_duplicate"
+	ImportNotFound      Code = "import_not_found"
 	UserNotFound        Code = "user_not_found"
+	UserDeactivated     Code = "user_deactivated"
+	Blocked             Code = "blocked"
 	KeyNotFound         Code = "key_not_found"
 	KeyNotActive        Code = "key_not_active"
 	KeyRotated          Code = "key_rotated"
@@ -57,15 +65,16 @@ const (
 	IdempotencyConflict Code = "idempotency_conflict"
 
 	// Roles and grants.
-	SubjectNotFound   Code = "subject_not_found"
-	PermissionUnknown Code = "permission_unknown"
-	PermissionUnfit   Code = "permission_unfit"
-	GrantExceeds      Code = "grant_exceeds_grantor"
-	GrantNotFound     Code = "grant_not_found"
-	GrantUnclear      Code = "grant_unclear"
-	RoleNotFound      Code = "role_not_found"
-	RoleBuiltIn       Code = "role_built_in"
-	RoleNameTaken     Code = "role_name_taken"
+	SubjectNotFound      Code = "subject_not_found"
+	PermissionUnknown    Code = "permission_unknown"
+	PermissionNotInGroup Code = "permission_not_in_group"
+	PermissionUnfit      Code = "permission_unfit"
+	GrantExceeds         Code = "grant_exceeds_grantor"
+	GrantNotFound        Code = "grant_not_found"
+	GrantUnclear         Code = "grant_unclear"
+	RoleNotFound         Code = "role_not_found"
+	RoleBuiltIn          Code = "role_built_in"
+	RoleNameTaken        Code = "role_name_taken"
 
 	// Passwords and guesses.
 	PasswordTooShort Code = "password_too_short"
@@ -104,10 +113,39 @@ const (
 	RecipientIsSender    Code = "recipient_is_sender"
 	KnownAhead           Code = "known_ahead"
 	KnownTooOld          Code = "known_too_old"
+	MessageNotFound      Code = "message_not_found"
+	MessageNotYours      Code = "message_not_yours"
+	MessageRecalled      Code = "message_recalled"
+	EditTooLate          Code = "edit_too_late"
+	RecallTooLate        Code = "recall_too_late"
+	ReactionInvalid      Code = "reaction_invalid"
+	ReactionsFull        Code = "reactions_full"
+	PinsFull             Code = "pins_full"
 	ClientIDConflict     Code = "client_id_conflict"
 	ConversationBusy     Code = "conversation_busy"
 	ConversationNotFound Code = "conversation_not_found"
 	SequenceAhead        Code = "sequence_ahead"
+	ReplyNotFound        Code = "reply_not_found"
+	MentionNotMember     Code = "mention_not_member"
+
+	// Media.
+	MediaNotFound        Code = "media_not_found"
+	MediaNotReady        Code = "media_not_ready"
+	MediaExpired         Code = "media_expired"
+	MediaKindDiffers     Code = "media_kind_differs"
+	MediaTypeUnsupported Code = "media_type_unsupported"
+	MediaEmpty           Code = "media_empty"
+	MediaTooLarge        Code = "media_too_large"
+	MediaReplaced        Code = "media_replaced"
+	MediaAltered         Code = "media_altered"
+	MediaMislabelled     Code = "media_mislabelled"
+	MediaHTML            Code = "media_html"
+	MediaSVG             Code = "media_svg"
+	MediaExecutable      Code = "media_executable"
+	MediaPolyglot        Code = "media_polyglot"
+	MediaPixels          Code = "media_too_many_pixels"
+	MediaDamaged         Code = "media_damaged"
+	MediaUnchecked       Code = "media_unchecked"
 
 	// Groups.
 	GroupNotFound       Code = "group_not_found"
@@ -131,6 +169,7 @@ const (
 	// Routes and the service.
 	RouteNotFound    Code = "route_not_found"
 	MethodNotAllowed Code = "method_not_allowed"
+	Overtaken        Code = "overtaken"
 	Unavailable      Code = "service_unavailable"
 	Internal         Code = "internal_error"
 )

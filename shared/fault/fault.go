@@ -60,17 +60,6 @@ type Field struct {
 	More Text
 }
 
-// What Fields say more of a value that is not allowed.
-var (
-	MustBeFuture = Text{"It has to lie in the future.", "该时间须在将来。"}
-	MustBePast   = Text{"It has to lie in the past.", "该时间须在过去。"}
-)
-
-// OneOf says that a value has to be one of the choices.
-func OneOf(choices string) Text {
-	return Text{"It is one of: " + choices + ".", "可选值：" + choices + "。"}
-}
-
 // Error is a refusal. It is the only error whose content reaches a caller.
 type Error struct {
 	// Code is the entry of the catalogue.
@@ -104,6 +93,11 @@ func New(code Code, args ...any) *Error { return &Error{Code: code, Args: args} 
 // Wrap returns the refusal with its cause, which is logged and never sent.
 func Wrap(cause error, code Code, args ...any) *Error {
 	return &Error{Code: code, Args: args, Cause: cause}
+}
+
+// TooOften returns the refusal of what others have overtaken too often.
+func TooOften(doing string) *Error {
+	return Wrap(errors.New(doing+": overtaken too often"), Overtaken)
 }
 
 // Invalid returns the refusal of an input by its fields; its code is the first field's.

@@ -133,7 +133,7 @@ func (l *Limiter) settle(ctx context.Context, subject string, change func(*Count
 		return true, nil
 	})
 	if errors.Is(err, errOvertaken) {
-		return fault.Wrap(err, fault.Unavailable)
+		return fault.Wrap(err, fault.Overtaken)
 	}
 	return err
 }

@@ -197,7 +197,7 @@ func runOvertaken(t *testing.T) {
 	b.Store = guesstest.Stuck{Store: b.store}
 	b.wantWait(t, guesstest.Rule, time.Second)
 	for doing, err := range map[string]error{"Refund": b.Refund(t.Context(), "subject"), "Clear": b.Clear(t.Context(), "subject")} {
-		if !fault.Is(err, fault.Unavailable) {
+		if !fault.Is(err, fault.Overtaken) {
 			t.Errorf("%s: %v", doing, err)
 		}
 	}

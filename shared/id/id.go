@@ -37,6 +37,17 @@ type Group string
 // Grant identifies something that was granted or denied to a subject: "gr_" and 22 characters.
 type Grant string
 
+// Media identifies an upload within an app: "media_" and 22 characters. Nothing takes it in the place of a name, so names may
+// begin like it.
+type Media string
+
+// Import identifies a bulk import of users within an app: "import_" and 22 characters. Nothing takes it in the place of a name.
+type Import string
+
+// Broadcast identifies a broadcast to all users of an app, within the app: "broadcast_" and 22 characters. Nothing takes it in the
+// place of a name.
+type Broadcast string
+
 // Conversation identifies a conversation within an app: "c_" and 22 characters for a pair of users, or a group's ID.
 type Conversation string
 
@@ -50,6 +61,9 @@ const (
 	grantPrefix        = "gr_"
 	rolePrefix         = "role_"
 	conversationPrefix = "c_"
+	mediaPrefix        = "media_"
+	importPrefix       = "import_"
+	broadcastPrefix    = "broadcast_"
 
 	appLength  = 16
 	keyLength  = 10
@@ -60,7 +74,8 @@ const (
 var reserved = []string{appPrefix, accountPrefix, developerPrefix, userPrefix, keyPrefix, groupPrefix, grantPrefix, rolePrefix,
 	conversationPrefix}
 
-const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+// Alphabet is what the body of an identifier is made of: base62, in the order in which keys sort.
+const Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // Source makes random identifiers. The zero value reads crypto/rand.
 type Source struct {
@@ -111,6 +126,15 @@ func (s Source) Group() Group { return Group(groupPrefix + s.Text(hashLength)) }
 // Grant returns a new grant ID.
 func (s Source) Grant() Grant { return Grant(grantPrefix + s.Text(hashLength)) }
 
+// Media returns a new media ID.
+func (s Source) Media() Media { return Media(mediaPrefix + s.Text(hashLength)) }
+
+// Import returns a new import ID.
+func (s Source) Import() Import { return Import(importPrefix + s.Text(hashLength)) }
+
+// Broadcast returns a new broadcast ID.
+func (s Source) Broadcast() Broadcast { return Broadcast(broadcastPrefix + s.Text(hashLength)) }
+
 // Role returns the ID of a new role of an app: "role_" and 10 characters. It is unique within the app.
 func (s Source) Role() string { return rolePrefix + s.Text(keyLength) }
 
@@ -133,13 +157,13 @@ func (s Source) Text(n int) string {
 
 // appendUniform takes base62 characters from random bytes until text has n, dropping bytes that would favour some.
 func appendUniform(text, random []byte, n int) []byte {
-	const fair = 256 - 256%len(alphabet)
+	const fair = 256 - 256%len(Alphabet)
 	for _, b := range random {
 		if len(text) == n {
 			break
 		}
 		if int(b) < fair {
-			text = append(text, alphabet[int(b)%len(alphabet)])
+			text = append(text, Alphabet[int(b)%len(Alphabet)])
 		}
 	}
 	return text
@@ -186,6 +210,21 @@ func DeriveGrant(app App, seed ...string) Grant {
 // DeriveGroup returns the group ID that an idempotent creation gets: the same for the same seed.
 func DeriveGroup(app App, seed ...string) Group {
 	return Group(groupPrefix + Hash(append([]string{"group", app.text}, seed...)...))
+}
+
+// DeriveMedia returns the media ID that an idempotent creation gets: the same for the same seed.
+func DeriveMedia(app App, seed ...string) Media {
+	return Media(mediaPrefix + Hash(append([]string{"media", app.text}, seed...)...))
+}
+
+// DeriveImport returns the import ID that an idempotent request gets: the same for the same seed.
+func DeriveImport(app App, seed ...string) Import {
+	return Import(importPrefix + Hash(append([]string{"import", app.text}, seed...)...))
+}
+
+// DeriveBroadcast returns the broadcast ID that an idempotent request gets: the same for the same seed.
+func DeriveBroadcast(app App, seed ...string) Broadcast {
+	return Broadcast(broadcastPrefix + Hash(append([]string{"broadcast", app.text}, seed...)...))
 }
 
 // Hash returns 128 bits of SHA-256 over the parts as 22 base62 characters. Parts are length-prefixed, so moving a
@@ -235,6 +274,15 @@ func IsGroup(text string) bool { return hasForm(text, groupPrefix, hashLength) }
 // IsGrant tells whether the text has the form of a grant ID.
 func IsGrant(text string) bool { return hasForm(text, grantPrefix, hashLength) }
 
+// IsMedia tells whether the text has the form of a media ID.
+func IsMedia(text string) bool { return hasForm(text, mediaPrefix, hashLength) }
+
+// IsImport tells whether the text has the form of an import ID.
+func IsImport(text string) bool { return hasForm(text, importPrefix, hashLength) }
+
+// IsBroadcast tells whether the text has the form of a broadcast ID.
+func IsBroadcast(text string) bool { return hasForm(text, broadcastPrefix, hashLength) }
+
 // IsRole tells whether the text has the form of the ID of an app's own role.
 func IsRole(text string) bool { return hasForm(text, rolePrefix, keyLength) }
 
@@ -242,6 +290,12 @@ func IsRole(text string) bool { return hasForm(text, rolePrefix, keyLength) }
 func IsConversation(text string) bool {
 	return hasForm(text, conversationPrefix, hashLength) || IsGroup(text)
 }
+
+// Random returns the part behind the prefix, which is as good as random: 22 base62 characters.
+func (u User) Random() string { return strings.TrimPrefix(string(u), userPrefix) }
+
+// UserOf returns the user whose Random the text is.
+func UserOf(random string) User { return User(userPrefix + random) }
 
 // Group returns the group whose conversation it is; "" for a pair's.
 func (c Conversation) Group() Group {
@@ -290,7 +344,7 @@ func Reserved(name string) bool {
 // IsBase62 tells whether the text consists of base62 characters only.
 func IsBase62(text string) bool {
 	for i := range len(text) {
-		if strings.IndexByte(alphabet, text[i]) < 0 {
+		if strings.IndexByte(Alphabet, text[i]) < 0 {
 			return false
 		}
 	}

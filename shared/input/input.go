@@ -48,8 +48,8 @@ func init() {
 	validation.MsgExpectedMaxLength = say(fault.FieldTooLong, "%d")
 	validation.MsgExpectedMinItems = say(fault.FieldTooShort, "%d")
 	validation.MsgExpectedMaxItems = say(fault.FieldTooLong, "%d")
-	validation.MsgExpectedMinimumNumber = say(fault.FieldRange, ">= %v")
-	validation.MsgExpectedMaximumNumber = say(fault.FieldRange, "<= %v")
+	validation.MsgExpectedMinimumNumber = say(fault.FieldRange, ">= %.0f")
+	validation.MsgExpectedMaximumNumber = say(fault.FieldRange, "<= %.0f")
 	validation.MsgExpectedMatchPattern = say(fault.FieldInvalid, "%s")
 	validation.MsgExpectedBePattern = say(fault.FieldInvalid, "%s")
 	validation.MsgExpectedArrayItemsUnique = say(fault.FieldInvalid, "")
@@ -86,12 +86,22 @@ func field(detail *huma.ErrorDetail) fault.Field {
 		name = join(name, argument)
 		return fault.Field{Name: name, Code: fault.FieldMissing, Args: []any{name}}
 	case strings.HasPrefix(argument, choices):
-		return fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}, More: fault.OneOf(strings.TrimPrefix(argument, choices))}
-	case fault.Code(code) == fault.FieldUnknown, fault.Code(code) == fault.FieldInvalid:
-		return fault.Field{Name: name, Code: fault.Code(code), Args: []any{name}}
+		return fault.Wrong(name, fault.OneOf(strings.TrimPrefix(argument, choices)))
+	case fault.Code(code) == fault.FieldInvalid && argument != "":
+		return fault.Wrong(name, fault.Matching(argument))
+	case fault.Code(code) == fault.FieldInvalid:
+		return fault.Wrong(name, repeated)
+	case fault.Code(code) == fault.FieldUnknown:
+		return fault.Field{Name: name, Code: fault.FieldUnknown, Args: []any{name}}
 	}
 	return fault.Field{Name: name, Code: fault.Code(code), Args: []any{name, argument}}
 }
+
+// described says where it stands what a value has to be.
+var described = fault.Text{EN: "What it has to be is in the API's description.", ZH: "要求见 API 说明。"}
+
+// repeated says that items of a list are the same.
+var repeated = fault.Text{EN: "No two of its items may be the same.", ZH: "各项不得重复。"}
 
 // parameter reads the few sentences about paths and queries that the library does not keep in variables.
 func parameter(name, message string) fault.Field {
@@ -105,7 +115,7 @@ func parameter(name, message string) fault.Field {
 	case strings.HasPrefix(message, "invalid "):
 		return fault.Field{Name: name, Code: fault.FieldType, Args: []any{name, strings.TrimPrefix(message, "invalid ")}}
 	}
-	return fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}}
+	return fault.Wrong(name, described)
 }
 
 func join(parent, name string) string {

@@ -15,8 +15,9 @@ func Plain(name string) bool {
 	return strings.TrimSpace(name) != "" && !strings.ContainsFunc(name, unfit)
 }
 
-// Handle tells whether a plain name can stand for what it names in a path, and looks like no other: without a slash, no dot
-// segment (RFC 3986 3.3), and with no blanks around it.
+// Handle tells whether a plain name can stand for what it names in a path, and looks like no other: without what parts a path or
+// escapes in it, no dot segment (RFC 3986 3.3), and with no blanks around it. However a client escapes the others, API Gateway
+// decodes paths before functions get them, and cuts them at a "?" that was escaped: a name with one would be taken for another.
 func Handle(name string) bool {
-	return Plain(name) && strings.TrimSpace(name) == name && !strings.Contains(name, "/") && name != "." && name != ".."
+	return Plain(name) && strings.TrimSpace(name) == name && !strings.ContainsAny(name, "/\\?#%") && name != "." && name != ".."
 }

@@ -17,7 +17,7 @@ func TestPlain(t *testing.T) {
 }
 
 func TestHandle(t *testing.T) {
-	for text, want := range map[string]bool{"support": true, "Support 2": true, "客服": true, "v1.2": true, "...": true, ".a": true, "a?b#c%": true,
+	for text, want := range map[string]bool{"support": true, "Support 2": true, "客服": true, "v1.2": true, "...": true, ".a": true, "a&b=c+d": true, "a?b": false, "b#c": false, "c%25": false, "a\\b": false,
 		"": false, " ": false, " support": false, "support ": false, "support\u3000": false, "\u00a0support": false, "a/b": false, "/": false,
 		".": false, "..": false, "a\nb": false} {
 		if name.Handle(text) != want {
