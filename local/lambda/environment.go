@@ -16,6 +16,12 @@ import (
 	"github.com/tokenim/tokenim/local/template"
 )
 
+// What functions sign their requests with. The laptop runner's S3 checks it; nothing else does.
+const (
+	AccessKey = "local"
+	SecretKey = "local"
+)
+
 // environment is one process of a function with the Runtime API that serves it.
 type environment struct {
 	function   *function
@@ -78,7 +84,7 @@ func (env *environment) variables(address string) []string {
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME=local",
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
 		"AWS_REGION=" + template.Region, "AWS_DEFAULT_REGION=" + template.Region,
-		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
+		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey,
 		"_HANDLER=bootstrap", "LAMBDA_TASK_ROOT=" + task, "LAMBDA_RUNTIME_DIR=" + task,
 	}
 	for name, value := range f.Environment {

@@ -1,5 +1,5 @@
 // Package meter counts what functions do: invocations, posts, every DynamoDB operation with the capacity that it consumed,
-// and every request to a queue with what it is billed. The budget tests and the test of least privilege read it.
+// every request to a queue with what it is billed, and every access to an object. The budget tests and the test of least privilege read it.
 package meter
 
 import (
@@ -42,6 +42,19 @@ type QueueUsage struct {
 	Requests int `json:"requests"`
 }
 
+// ObjectOperation is one kind of access to objects by one function, or with a link that it has signed.
+type ObjectOperation struct {
+	Function string `json:"function"`
+	Action   string `json:"action"`   // as IAM names it, such as s3:GetObject
+	Resource string `json:"resource"` // the bucket, or the bucket with the first part of the key and a star
+}
+
+// ObjectUsage is how often an operation happened.
+type ObjectUsage struct {
+	ObjectOperation
+	Calls int `json:"calls"`
+}
+
 // billedChunk is what SQS bills as one request, in bytes: each 64 KB of a payload.
 //
 // https://aws.amazon.com/sqs/pricing/
@@ -53,6 +66,7 @@ type Counters struct {
 	events map[string]map[string]int
 	usage  map[Operation]Usage
 	queues map[QueueOperation]QueueUsage
+	stored map[ObjectOperation]int
 }
 
 // Snapshot is a copy of the counters. Events maps what happened ("invocations", "cold_starts", "async_invokes",
@@ -61,6 +75,7 @@ type Snapshot struct {
 	Events   map[string]map[string]int `json:"events"`
 	DynamoDB []Usage                   `json:"dynamodb"`
 	SQS      []QueueUsage              `json:"sqs"`
+	S3       []ObjectUsage             `json:"s3"`
 }
 
 // Count adds one event of a function.
@@ -109,11 +124,21 @@ func (c *Counters) CountQueue(operation QueueOperation, messages, bytes int) {
 	c.queues[operation] = sum
 }
 
+// CountObject adds one access to an object.
+func (c *Counters) CountObject(operation ObjectOperation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stored == nil {
+		c.stored = map[ObjectOperation]int{}
+	}
+	c.stored[operation]++
+}
+
 // Snapshot returns a copy of what was counted since the last Reset.
 func (c *Counters) Snapshot() Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Snapshot{Events: map[string]map[string]int{}, DynamoDB: []Usage{}, SQS: []QueueUsage{}}
+	s := Snapshot{Events: map[string]map[string]int{}, DynamoDB: []Usage{}, SQS: []QueueUsage{}, S3: []ObjectUsage{}}
 	for what, functions := range c.events {
 		s.Events[what] = maps.Clone(functions)
 	}
@@ -126,6 +151,12 @@ func (c *Counters) Snapshot() Snapshot {
 	slices.SortFunc(s.SQS, func(a, b QueueUsage) int {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Action, b.Action))
 	})
+	for operation, calls := range c.stored {
+		s.S3 = append(s.S3, ObjectUsage{operation, calls})
+	}
+	slices.SortFunc(s.S3, func(a, b ObjectUsage) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Action, b.Action))
+	})
 	return s
 }
 
@@ -133,5 +164,5 @@ func (c *Counters) Snapshot() Snapshot {
 func (c *Counters) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.events, c.usage, c.queues = nil, nil, nil
+	c.events, c.usage, c.queues, c.stored = nil, nil, nil, nil
 }

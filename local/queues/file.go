@@ -16,10 +16,11 @@ const rewriteAbove = 8 << 20
 
 // entry is one line of the file: what happened to a message of a queue. One of the members below Queue is set.
 type entry struct {
-	Queue    string   `json:"queue"`
-	Put      *message `json:"put,omitempty"`
-	Received *receipt `json:"received,omitempty"`
-	Gone     string   `json:"gone,omitempty"` // the message's ID
+	Queue    string    `json:"queue"`
+	Put      *message  `json:"put,omitempty"`
+	Received *receipt  `json:"received,omitempty"`
+	Gone     string    `json:"gone,omitempty"` // the message's ID
+	Known    *identity `json:"known,omitempty"`
 }
 
 type receipt struct {

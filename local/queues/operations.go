@@ -23,8 +23,10 @@ const (
 
 // newMessage is what SendMessage and the entries of a batch say of a message.
 type newMessage struct {
-	MessageBody  string
-	DelaySeconds *int
+	MessageBody            string
+	DelaySeconds           *int
+	MessageGroupID         *string `json:"MessageGroupId"`
+	MessageDeduplicationID *string `json:"MessageDeduplicationId"`
 }
 
 type sendRequest struct {
@@ -35,6 +37,16 @@ type sendRequest struct {
 type sent struct {
 	MessageID string `json:"MessageId"`
 	MD5       string `json:"MD5OfMessageBody"`
+	Sequence  string `json:"SequenceNumber,omitempty"` // of a FIFO queue
+}
+
+// sentAs is the answer for a message that was sent.
+func sentAs(m *message) sent {
+	s := sent{MessageID: m.ID, MD5: checksum(m.Body)}
+	if m.Group != "" {
+		s.Sequence = m.number()
+	}
+	return s
 }
 
 func sendMessage(c *call) (any, error) {
@@ -50,7 +62,7 @@ func sendMessage(c *call) (any, error) {
 	if err := c.service.send(c.queue, m); err != nil {
 		return nil, err
 	}
-	return sent{m.ID, checksum(m.Body)}, nil
+	return sentAs(m), nil
 }
 
 // message checks a message that is to be sent.
@@ -64,9 +76,12 @@ func (n newMessage) message(c *call) (*message, error) {
 	if strings.ContainsFunc(n.MessageBody, forbidden) {
 		return nil, refuse("InvalidMessageContents", "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF")
 	}
-	m := &message{Body: n.MessageBody, Sender: c.function(), delay: c.queue.Delay}
-	if n.DelaySeconds != nil {
-		var err error
+	place, err := n.order(c.queue)
+	if err != nil {
+		return nil, err
+	}
+	m := &message{Body: n.MessageBody, Sender: c.function(), order: place, delay: c.queue.Delay}
+	if n.DelaySeconds != nil && !c.queue.FIFO {
 		if m.delay, err = seconds("DelaySeconds", *n.DelaySeconds, template.MaxQueueDelay); err != nil {
 			return nil, err
 		}
@@ -139,7 +154,7 @@ func sendMessageBatch(c *call) (any, error) {
 		return nil, err
 	}
 	for i, m := range messages {
-		answer.Successful[i].sent = sent{m.ID, checksum(m.Body)}
+		answer.Successful[i].sent = sentAs(m)
 	}
 	return answer, nil
 }
@@ -256,7 +271,8 @@ type handleRequest struct {
 	VisibilityTimeout *int
 }
 
-// deleteMessage answers with success for a stale receipt too, as a standard queue does, and deletes nothing.
+// deleteMessage answers with success for a stale receipt too, as a standard queue does, and deletes nothing. A FIFO queue
+// refuses it: the message comes again, and with it all that follows in its group.
 func deleteMessage(c *call) (any, error) {
 	request, err := input[handleRequest](c)
 	if err != nil {
@@ -266,10 +282,14 @@ func deleteMessage(c *call) (any, error) {
 	if !strings.Contains(request.ReceiptHandle, ".") {
 		return nil, refuse("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 	}
-	if err := c.service.delete(c.queue, request.ReceiptHandle); err != nil && !errors.Is(err, errStale) {
+	switch err := c.service.delete(c.queue, request.ReceiptHandle); {
+	case err == nil, errors.Is(err, errGone), errors.Is(err, errStale) && !c.queue.FIFO:
+		return struct{}{}, nil
+	case errors.Is(err, errStale):
+		return nil, refuse(invalidValue, "Value %s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.", request.ReceiptHandle)
+	default:
 		return nil, err
 	}
-	return struct{}{}, nil
 }
 
 func changeVisibility(c *call) (any, error) {
@@ -308,7 +328,7 @@ func queueAttributes(c *call) (any, error) {
 			return struct{ Attributes map[string]string }{all}, nil
 		case known:
 			wanted[name] = value
-		case name != "RedrivePolicy": // which a queue may do without
+		case !slices.Contains([]string{"RedrivePolicy", "FifoQueue", "ContentBasedDeduplication"}, name): // which a queue may do without
 			return nil, refuse("InvalidAttributeName", "Unknown Attribute %s.", name)
 		}
 	}
@@ -329,6 +349,9 @@ func (s *Service) attributes(q *queue) map[string]string {
 		"ApproximateNumberOfMessages":           strconv.Itoa(depth.Visible),
 		"ApproximateNumberOfMessagesDelayed":    strconv.Itoa(depth.Delayed),
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(depth.InFlight),
+	}
+	if q.FIFO {
+		attributes["FifoQueue"], attributes["ContentBasedDeduplication"] = "true", strconv.FormatBool(q.ContentBased)
 	}
 	if q.DeadLetters != "" {
 		policy, _ := json.Marshal(map[string]any{ // a string and a number always marshal

@@ -2,6 +2,7 @@ package queues
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -84,16 +85,28 @@ func (p *Poller) gather(ctx context.Context, t *template.QueueTrigger, q *queue)
 }
 
 // deliver calls the function and deletes what it has done. The rest comes again after the visibility time-out.
+//
+// A batch may have messages of several groups of a FIFO queue, each group's in order. As with a standard queue, Lambda deletes
+// what the function does not report, also what follows a failed message in its group: "your function should stop processing
+// messages after the first failure and return all failed and unprocessed messages in batchItemFailures". A function that does
+// not is heard of.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 func (p *Poller) deliver(ctx context.Context, t *template.QueueTrigger, q *queue, batch []message) {
 	failed, err := p.attempt(ctx, t, q, batch)
 	for range p.extra() {
 		failed, err = p.attempt(ctx, t, q, batch)
 	}
+	if ids := skipped(batch, failed); q.FIFO && len(ids) > 0 {
+		p.service.options.Log.Error("the order of a group is lost: the function reports a message as failed, and not those that follow it in its group",
+			"function", t.Function, "queue", q.Name, "done_before_it", ids)
+	}
 	for _, m := range batch {
 		if failed[m.ID] {
 			continue
 		}
-		if err := p.service.delete(q, m.handle()); err != nil {
+		if err := p.service.delete(q, m.handle()); err != nil && !errors.Is(err, errGone) {
 			p.service.options.Log.Warn("a message will come again although its function is done", "queue", q.Name, "message", m.ID, "error", err)
 		}
 	}

@@ -76,7 +76,7 @@ var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func poll(t *testing.T, w *worker, change func(*template.QueueTrigger), test func(t *testing.T, s *queues.Service, put func(bodies ...string))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := queues.Open(queues.Options{Queues: []*template.Queue{jobs, dead}, Log: slog.New(slog.DiscardHandler)})
+		s, err := queues.Open(queues.Options{Queues: []*template.Queue{jobs, dead, lines, deadLines}, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func poll(t *testing.T, w *worker, change func(*template.QueueTrigger), test fun
 		p := s.Poll([]*template.QueueTrigger{trigger}, w, -1)
 		defer p.Close()
 		test(t, s, func(bodies ...string) {
-			if err := s.Put("jobs", bodies...); err != nil {
+			if err := s.PutAll("jobs", bodies...); err != nil {
 				t.Error(err)
 			}
 		})

@@ -19,8 +19,9 @@ type message struct {
 	Receives      int       `json:"receives,omitempty"`
 	FirstReceived time.Time `json:"first_received,omitzero"`
 	Source        string    `json:"source,omitempty"` // ARN of the queue that gave it up
-	delay         time.Duration
-	inFlight      bool // received by somebody of this process
+	order
+	delay    time.Duration
+	inFlight bool // received by somebody of this process
 }
 
 // receive counts one more receive and hides the message.
@@ -49,17 +50,26 @@ func (m *message) attributes() map[string]string {
 	if m.Source != "" {
 		attributes["DeadLetterQueueSourceArn"] = m.Source
 	}
+	if m.Group != "" {
+		attributes["MessageGroupId"], attributes["MessageDeduplicationId"] = m.Group, m.Dedup
+		attributes["SequenceNumber"] = m.number()
+	}
 	return attributes
 }
 
 // queue is one queue. Service.mu guards it.
 type queue struct {
 	*template.Queue
-	messages []*message // in the order in which they came
+	messages []*message          // in the order in which they came
+	known    map[string]identity // FIFO: by deduplication ID, see scoped
+	last     int64               // FIFO: sequence number
 }
 
-// visible are the messages that can be received.
-func (q *queue) visible(now time.Time) []*message {
+// available are the messages that can be received, in the order in which they are to be.
+func (q *queue) available(now time.Time) []*message {
+	if q.FIFO {
+		return q.ordered(now)
+	}
 	return q.where(func(m *message) bool { return !m.Visible.After(now) })
 }
 
@@ -87,13 +97,20 @@ func (q *queue) next(now time.Time) (next time.Time) {
 	return next
 }
 
-// held finds the message whose last receive the handle names, or nil.
-func (q *queue) held(handle string) *message {
+// held finds the message whose last receive the handle names. It returns errStale where there is a later one, or a FIFO
+// queue's message has become visible again, and errGone where there is no such message.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
+func (q *queue) held(handle string, now time.Time) (*message, error) {
 	id, _, _ := strings.Cut(handle, ".")
-	if m := q.find(id); m != nil && m.inFlight && m.handle() == handle {
-		return m
+	m := q.find(id)
+	switch {
+	case m == nil:
+		return nil, errGone
+	case !m.inFlight || m.handle() != handle || q.FIFO && !m.Visible.After(now):
+		return nil, errStale
 	}
-	return nil
+	return m, nil
 }
 
 func (q *queue) find(id string) *message {
@@ -134,6 +151,9 @@ func (q *queue) replay(e entry) {
 	switch {
 	case e.Put != nil && q.find(e.Put.ID) == nil: // a copy that a lost end of the file has left twice is one
 		q.messages = append(q.messages, e.Put)
+		q.learn(e.Put, e.Put.Sent)
+	case e.Known != nil:
+		q.known[q.scoped(e.Known.order)], q.last = *e.Known, max(q.last, e.Known.Sequence)
 	case e.Received != nil:
 		if m := q.find(e.Received.ID); m != nil {
 			m.Receives, m.FirstReceived = e.Received.Receives, e.Received.First

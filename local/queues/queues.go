@@ -1,5 +1,5 @@
 // Package queues stands in for Amazon SQS, and for Lambda's event source mappings that take messages from it to functions.
-// It has the standard queues of a template, which it keeps in memory and in a file.
+// It has the queues of a template, standard and FIFO, which it keeps in memory and in a file.
 //
 //	service, err := queues.Open(queues.Options{Queues: tpl.Queues, Path: ".local/data/queues.jsonl", Log: log})
 //	defer service.Close()
@@ -7,8 +7,8 @@
 //	poller := service.Poll(tpl.QueueTriggers, host, 0)
 //	defer poller.Close()
 //
-// As on AWS a message comes at least once, and now and then twice; functions have to be idempotent. Other than on AWS,
-// messages come in the order in which they were sent, unless one has failed.
+// As on AWS a message comes at least once, and now and then twice; functions have to be idempotent. Other than on AWS, a
+// standard queue's messages come in the order in which they were sent, unless one has failed.
 package queues
 
 import (
@@ -68,7 +68,7 @@ func Open(o Options) (*Service, error) {
 	}
 	s := &Service{options: o, changed: make(chan struct{})}
 	for _, spec := range o.Queues {
-		s.queues = append(s.queues, &queue{Queue: spec})
+		s.queues = append(s.queues, &queue{Queue: spec, known: map[string]identity{}})
 	}
 	journal, entries, err := openJournal(o.Path)
 	if err != nil {
@@ -152,17 +152,35 @@ func (s *Service) wake() {
 	s.changed = make(chan struct{})
 }
 
-// send puts messages into a queue: all of them, or none where an error is returned.
+// Put puts a message into the standard queue of that name, as AWS itself does for a destination on failure, or for an object.
+func (s *Service) Put(name, body string) error {
+	q := s.named(name)
+	if q == nil || q.FIFO {
+		return fmt.Errorf("there is no standard queue %q", name)
+	}
+	return s.send(q, &message{Body: body})
+}
+
+// send puts messages into a queue. Where an error is returned, some may be in it. What a FIFO queue knows already is not put
+// again; its first ID and sequence number are set in the message.
 func (s *Service) send(q *queue, messages ...*message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	for _, m := range messages {
+		if first, ok := q.seen(m.order, now); ok {
+			m.ID, m.Sequence = first.ID, first.Sequence
+			continue
+		}
 		m.ID, m.Sent, m.Visible = lambda.NewRequestID(), now, now.Add(m.delay)
+		if q.FIFO {
+			q.number(m, now)
+		}
 		if err := s.journal.append(entry{Queue: q.Name, Put: m}); err != nil {
 			return err
 		}
 		q.messages = append(q.messages, m)
+		q.learn(m, now)
 	}
 	s.wake()
 	return s.compactWhenLarge()
@@ -176,7 +194,7 @@ func (s *Service) receive(q *queue, limit, bytes int, hidden time.Duration) []me
 	s.expire(q)
 	var received []message
 	now := s.now()
-	for _, m := range q.visible(now) {
+	for _, m := range q.available(now) {
 		if q.DeadLetters != "" && m.Receives >= q.MaxReceives {
 			s.giveUp(q, m)
 			continue
@@ -192,11 +210,18 @@ func (s *Service) receive(q *queue, limit, bytes int, hidden time.Duration) []me
 }
 
 // giveUp moves a message to the dead-letter queue, where it is first, so that it is never in neither. It keeps its ID, its
-// count of receives, and the time at which it was sent, from which the other queue's retention counts too. s.mu is held.
+// group and deduplication ID, and its count of receives. It also keeps the time at which it was sent, from which the other
+// queue's retention counts too, but for a FIFO queue's, which begins anew. s.mu is held.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
 func (s *Service) giveUp(q *queue, m *message) {
 	dead := &message{ID: m.ID, Body: m.Body, Sender: m.Sender, Sent: m.Sent, Visible: s.now(), Source: q.ARN(),
-		Receives: m.Receives, FirstReceived: m.FirstReceived}
+		Receives: m.Receives, FirstReceived: m.FirstReceived, order: m.order}
 	target := s.named(q.DeadLetters)
+	if target.FIFO {
+		dead.Sent = s.now()
+		target.number(dead, dead.Sent)
+	}
 	s.note(entry{Queue: target.Name, Put: dead})
 	target.messages = append(target.messages, dead)
 	s.remove(q, m)
@@ -204,28 +229,34 @@ func (s *Service) giveUp(q *queue, m *message) {
 	s.options.Log.Error("a message was received too often", "queue", q.Name, "dead_letters", target.Name, "message", m.ID, "receives", m.Receives)
 }
 
-// errStale is returned for a receipt that is not a message's last one: it has come again since, or is gone.
-var errStale = errors.New("the receipt is not the message's last")
+// Errors for a receipt that no longer stands for its message.
+var (
+	errStale = errors.New("the receipt is not the message's last, or its time is over")
+	errGone  = errors.New("the message is gone")
+)
 
-// delete removes a message that was received, or returns errStale.
+// delete removes a message that was received, or returns errStale or errGone.
 func (s *Service) delete(q *queue, handle string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := q.held(handle)
-	if m == nil {
-		return errStale
+	m, err := q.held(handle, s.now())
+	if err != nil {
+		return err
 	}
 	s.remove(q, m)
+	if q.FIFO {
+		s.wake() // its group may go on
+	}
 	return s.compactWhenLarge()
 }
 
-// hide lets a message that was received come again after another time, or returns errStale.
+// hide lets a message that was received come again after another time, or returns errStale or errGone.
 func (s *Service) hide(q *queue, handle string, hidden time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := q.held(handle)
-	if m == nil {
-		return errStale
+	m, err := q.held(handle, s.now())
+	if err != nil {
+		return err
 	}
 	m.Visible = s.now().Add(hidden)
 	s.wake()
@@ -268,6 +299,9 @@ func (s *Service) compact() error {
 		for _, m := range q.messages {
 			entries = append(entries, entry{Queue: q.Name, Put: m})
 		}
+		for _, first := range q.known { // also of messages that are gone
+			entries = append(entries, entry{Queue: q.Name, Known: &first})
+		}
 	}
 	if err := s.journal.rewrite(entries); err != nil {
 		return fmt.Errorf("keep the queues: %w", err)
@@ -275,15 +309,15 @@ func (s *Service) compact() error {
 	return nil
 }
 
-// await waits until n messages are visible, and tells whether they are. It gives up at the limit, which may be nil, or when
+// await waits until n messages can be received, and tells whether they can. It gives up at the limit, which may be nil, or when
 // ctx ends.
 func (s *Service) await(ctx context.Context, q *queue, n int, limit <-chan time.Time) bool {
 	for {
 		s.mu.Lock()
 		now, changed := s.now(), s.changed
-		visible, next := len(q.visible(now)), q.next(now)
+		available, next := len(q.available(now)), q.next(now)
 		s.mu.Unlock()
-		if visible >= n {
+		if available >= n {
 			return true
 		}
 		var due <-chan time.Time

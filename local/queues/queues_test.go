@@ -44,11 +44,14 @@ var midnight = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 var (
 	jobs = &template.Queue{Name: "jobs", Visibility: 30 * time.Second, Retention: time.Hour, MaximumSize: template.MaxQueueMessage, DeadLetters: "dead", MaxReceives: 2}
 	dead = &template.Queue{Name: "dead", Visibility: 30 * time.Second, Retention: 2 * time.Hour, MaximumSize: template.MaxQueueMessage}
+
+	lines     = &template.Queue{Name: "lines.fifo", Visibility: 30 * time.Second, Retention: time.Hour, MaximumSize: template.MaxQueueMessage, DeadLetters: "dead.fifo", MaxReceives: 2, FIFO: true}
+	deadLines = &template.Queue{Name: "dead.fifo", Visibility: 30 * time.Second, Retention: time.Hour, MaximumSize: template.MaxQueueMessage, FIFO: true}
 )
 
 func open(t *testing.T, path string, change ...func(*queues.Options)) *queues.Service {
 	t.Helper()
-	o := queues.Options{Queues: []*template.Queue{jobs, dead}, Path: path, Log: slog.New(slog.DiscardHandler), Clock: stopped{midnight}}
+	o := queues.Options{Queues: []*template.Queue{jobs, dead, lines, deadLines}, Path: path, Log: slog.New(slog.DiscardHandler), Clock: stopped{midnight}}
 	for _, c := range change {
 		c(&o)
 	}
@@ -266,7 +269,8 @@ func TestRefusals(t *testing.T) {
 		"empty":          {one("", nil), "MissingParameter"},
 		"control":        {one("\x01", nil), "InvalidMessageContents"},
 		"too late":       {one("x", func(i *sqs.SendMessageInput) { i.DelaySeconds = 901 }), "InvalidParameterValue"},
-		"of FIFO":        {one("x", func(i *sqs.SendMessageInput) { i.MessageDeduplicationId = aws.String("x") }), "AWS.SimpleQueueService.UnsupportedOperation"},
+		"of FIFO":        {one("x", func(i *sqs.SendMessageInput) { i.MessageDeduplicationId = aws.String("x") }), "InvalidParameterValue"},
+		"fair":           {one("x", func(i *sqs.SendMessageInput) { i.MessageGroupId = aws.String("x") }), "AWS.SimpleQueueService.UnsupportedOperation"},
 		"no entries":     {batch(entries()), "AWS.SimpleQueueService.EmptyBatchRequest"},
 		"eleven":         {batch(entries(strings.Split("abcdefghijk", "")...)), "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"},
 		"one ID twice":   {batch(twice), "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"},
@@ -351,6 +355,18 @@ func TestMessagesSurviveARestart(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file: %v, %v", info, err)
+	}
+}
+
+func TestPutIsForStandardQueues(t *testing.T) {
+	s := open(t, "")
+	if err := s.Put("jobs", "x"); err != nil || s.Depths()[0].Visible != 1 {
+		t.Errorf("%v, %+v", err, s.Depths()[0])
+	}
+	for _, name := range []string{"none", lines.Name} {
+		if err := s.Put(name, "x"); err == nil {
+			t.Errorf("put into %s", name)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"strings"
 
+	"github.com/tokenim/tokenim/local/objects"
 	"github.com/tokenim/tokenim/local/template"
 )
 
@@ -16,6 +17,7 @@ func (r *Runner) environment(f *template.Function) map[string]string {
 	local := map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": r.dynamodb,
 		"AWS_ENDPOINT_URL_LAMBDA":   base,
+		"AWS_ENDPOINT_URL_S3":       base + strings.TrimSuffix(objects.Prefix, "/"),
 		"AWS_ENDPOINT_URL_SESV2":    base,
 		"AWS_ENDPOINT_URL_SQS":      base,
 		"LOCAL_KEY_FILE":            r.keyFile,

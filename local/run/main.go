@@ -49,11 +49,11 @@ func parseFlags(o *Options, args []string, stderr io.Writer) (command string, er
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.Port, "port", 8080, "port of the HTTP and WebSocket API, on loopback; 0 takes a free one")
-	flags.StringVar(&o.Data, "data", ".local/data", "folder of the tables, the queues, the mails and the master key")
+	flags.StringVar(&o.Data, "data", ".local/data", "folder of the tables, the queues, the objects, the mails and the master key")
 	flags.StringVar(&o.Ready, "ready", ".local/ready.json", "file that says where everything is, while the runner runs")
 	flags.StringVar(&o.Template, "template", "template.yaml", "the template to run")
 	flags.StringVar(&o.DynamoDB, "dynamodb-endpoint", "", "a DynamoDB to use in place of the runner's own engine")
-	flags.BoolVar(&o.Memory, "memory", false, "keep the tables, the queues and the mails in memory")
+	flags.BoolVar(&o.Memory, "memory", false, "keep the tables, the queues, the objects and the mails in memory")
 	flags.BoolVar(&o.Meter, "meter", false, "count DynamoDB operations and units by function (GET /_local/stats)")
 	flags.BoolVar(&o.Watch, "watch", true, "build again when a source file changes")
 	flags.StringVar(&command, "exec", "", "run this shell command against the platform, then stop with its exit code; "+

@@ -5,7 +5,7 @@
 //	http.Get(r.Ready().HTTP + "/status")
 //
 // The public listener serves the HTTP API, the WebSocket API under its stage (/v1), and the runner's own pages under
-// /_local. An internal listener serves the functions: Lambda's Invoke, @connections, SES, SQS, and DynamoDB when it is metered.
+// /_local. An internal listener serves the functions: Lambda's Invoke, @connections, SES, SQS, S3, and DynamoDB when it is metered.
 // Both are on loopback only.
 package run
 
@@ -23,12 +23,12 @@ type Options struct {
 	Root     string // the repository; relative paths below are relative to it
 	Template string // default template.yaml
 	Port     int    // public port; 0 takes a free one
-	Data     string // folder of the tables, the queues, the mails and the master key; default .local/data
+	Data     string // folder of the tables, the queues, the objects, the mails and the master key; default .local/data
 	Ready    string // file that says where everything is; default .local/ready.json
 	Binaries string // folder of the compiled functions; default .local/bin
 	// Endpoint of a DynamoDB to use in place of the engine that the runner starts.
 	DynamoDB string
-	Memory   bool // keep the tables, the queues and the mails in memory
+	Memory   bool // keep the tables, the queues, the objects and the mails in memory
 	Meter    bool // count DynamoDB operations and units by function
 	Watch    bool // build again when a source file changes
 	// Bootstrap is called once the tables are there, with every function's environment and the data folder. It

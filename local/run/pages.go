@@ -14,6 +14,7 @@ import (
 
 	"github.com/tokenim/tokenim/local/gateway/wsapi"
 	"github.com/tokenim/tokenim/local/mailbox"
+	"github.com/tokenim/tokenim/local/objects"
 	"github.com/tokenim/tokenim/local/queues"
 	"github.com/tokenim/tokenim/local/schedules"
 )
@@ -65,6 +66,8 @@ func (r *Runner) serveInternal(w http.ResponseWriter, req *http.Request, tables 
 		r.sockets.ServeManagement(w, req)
 	case strings.HasPrefix(req.URL.Path, "/2015-03-31/"):
 		r.host.ServeHTTP(w, req)
+	case objects.Takes(req):
+		r.objects.ServeHTTP(w, req)
 	case queues.Takes(req):
 		r.queues.ServeHTTP(w, req)
 	case strings.HasPrefix(req.URL.Path, "/v2/email/"):

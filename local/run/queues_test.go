@@ -35,6 +35,29 @@ func enqueue(t *testing.T, lambda, payload string) {
 	}
 }
 
+func TestAFIFOQueueAndAFilteredStreamReachTheirFunction(t *testing.T) {
+	r := start(t, options(t))
+	enqueue(t, endpoint(r), `{"lines":["l1","m1","l2","l1"]}`)
+	const queue = "arn:aws:sqs:us-east-1:000000000000:lines-queue.fifo"
+	var sequence [2]string
+	for i, key := range []string{"l1 1", "l2 1"} {
+		await(t, key, func() bool { sequence[i], _ = strings.CutPrefix(note(t, r, key), queue+"l"); return sequence[i] != "" })
+	}
+	if sequence[0] >= sequence[1] {
+		t.Errorf("the second is sent first: %v", sequence)
+	}
+	await(t, "the other group", func() bool { return strings.HasPrefix(note(t, r, "m1 1"), queue+"m") })
+	await(t, "the end", func() bool {
+		return depth(t, r.Ready().HTTP, "lines-queue.fifo") == queues.Depth{Name: "lines-queue.fifo"}
+	})
+	for _, key := range []string{"change of l1 1", "change of l2 1"} {
+		await(t, key, func() bool { return note(t, r, key) == "INSERT" })
+	}
+	if got := note(t, r, "change of m1 1"); got != "" {
+		t.Errorf("a change comes that the filter drops: %s", got)
+	}
+}
+
 func TestAQueuesMessagesReachTheirFunction(t *testing.T) {
 	r := start(t, options(t))
 	for name, want := range map[string]string{

@@ -20,6 +20,7 @@ import (
 	"github.com/tokenim/tokenim/local/lambda"
 	"github.com/tokenim/tokenim/local/mailbox"
 	"github.com/tokenim/tokenim/local/meter"
+	"github.com/tokenim/tokenim/local/objects"
 	"github.com/tokenim/tokenim/local/queues"
 	"github.com/tokenim/tokenim/local/schedules"
 	"github.com/tokenim/tokenim/local/streams"
@@ -45,6 +46,7 @@ type Runner struct {
 	host     *lambda.Host
 	mails    *mailbox.Box
 	queues   *queues.Service
+	objects  *objects.Service
 	schedule *schedules.Scheduler
 	sockets  *wsapi.API // nil when the template has no WebSocket API
 	closers  []func()   // run last to first
@@ -68,7 +70,7 @@ func Start(ctx context.Context, o Options) (*Runner, error) {
 
 func (r *Runner) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		r.readTemplate, r.listen, r.openData, r.openMailbox, r.openQueues, r.build, r.startEngine, r.startFunctions, r.startSchedules, r.serve,
+		r.readTemplate, r.listen, r.openData, r.openMailbox, r.openQueues, r.openObjects, r.build, r.startEngine, r.startFunctions, r.startSchedules, r.serve,
 		r.pollStreams, r.pollQueues, r.announce, r.watch,
 	} {
 		if err := step(ctx); err != nil {
@@ -174,6 +176,18 @@ func (r *Runner) openQueues(context.Context) error {
 	r.queues = service
 	r.onClose(service.Close)
 	return nil
+}
+
+// openObjects opens the buckets. What is put into them is announced in the queues.
+func (r *Runner) openObjects(context.Context) error {
+	folder := filepath.Join(r.options.Data, "objects")
+	if r.options.Memory {
+		folder = ""
+	}
+	service, err := objects.Open(objects.Options{
+		Buckets: r.tpl.Buckets, Folder: folder, Log: r.log, Send: r.queues.Put, Caller: caller, Count: r.counters.CountObject})
+	r.objects = service
+	return err
 }
 
 func (r *Runner) build(ctx context.Context) error {
@@ -286,7 +300,7 @@ func (r *Runner) pollStreams(ctx context.Context) error {
 		position = ""
 	}
 	p, err := streams.Start(ctx, streams.Options{
-		Endpoint: r.dynamodb, Triggers: r.tpl.Streams, Invoker: r.host, Log: r.log, Position: position})
+		Endpoint: r.dynamodb, Triggers: r.tpl.Streams, Invoker: r.host, Log: r.log, Position: position, Discard: r.queues.Put})
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,9 @@ func attribute(value types.AttributeValue) map[string]any {
 	return nil
 }
 
+// errReported is the error of a batch of which the function reports a part as failed.
+var errReported = errors.New("the function reports failed records")
+
 // failed reads a partial batch response: everything from the first failed record on comes again. An empty list, or no
 // answer at all, is success; an answer that is not understood, or names a record that is not there, fails the batch.
 func failed(batch []types.Record, answer []byte) ([]types.Record, error) {
@@ -103,7 +106,7 @@ func failed(batch []types.Record, answer []byte) ([]types.Record, error) {
 	}
 	for i, r := range batch {
 		if named[sequence(r)] {
-			return batch[i:], errors.New("the function reports failed records")
+			return batch[i:], errReported
 		}
 	}
 	return batch, errors.New("the function reports a failed record that it was not given")

@@ -1,11 +1,11 @@
 // Package streams stands in for Lambda's event source mappings of DynamoDB streams: it polls the tables' streams and
-// calls the functions that the template names, batch by batch, in order within a shard. A batch that fails is tried
-// again, and holds up its shard, until it succeeds or its attempts are used up.
+// calls the functions that the template names, batch by batch, in order within a shard, with the records that pass the
+// template's filters. A batch that fails is tried again, and holds up its shard, until it succeeds, its attempts are used up
+// or it is too old.
 package streams
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -41,6 +41,9 @@ type Options struct {
 	Invoker  Invoker
 	Log      *slog.Logger
 	Position string // file that keeps how far each shard was read; empty: begin at the trigger's start each time
+	// Discard puts what is told of records that are given up into the queue of that name. It may be nil where no trigger
+	// names a queue.
+	Discard func(queue, body string) error
 }
 
 // Poller polls until Close.
@@ -127,13 +130,21 @@ func (p *Poller) shards(ctx context.Context, arn string) ([]types.Shard, error) 
 	}
 }
 
+// source is one shard for one trigger.
+type source struct {
+	trigger    *template.StreamTrigger
+	arn, shard string
+}
+
+// key names the source in the positions.
+func (s source) key() string { return s.trigger.Function + " " + s.arn + " " + s.shard }
+
 // read takes a shard's records until the shard is closed and read to its end.
 func (p *Poller) read(ctx context.Context, t *template.StreamTrigger, arn, shard string) {
-	key := t.Function + " " + arn + " " + shard
 	var iterator *string
 	for ctx.Err() == nil {
 		if iterator == nil {
-			iterator = p.iterator(ctx, t, arn, shard, key)
+			iterator = p.iterator(ctx, source{t, arn, shard})
 		}
 		out, err := p.records(ctx, t, iterator)
 		if err != nil {
@@ -142,7 +153,7 @@ func (p *Poller) read(ctx context.Context, t *template.StreamTrigger, arn, shard
 			continue
 		}
 		if len(out.Records) > 0 {
-			p.deliver(ctx, t, arn, out.Records, func(sequence string) { p.position.set(key, sequence) })
+			p.take(ctx, source{t, arn, shard}, out.Records)
 		}
 		if out.NextShardIterator == nil {
 			return
@@ -163,63 +174,22 @@ func (p *Poller) records(ctx context.Context, t *template.StreamTrigger, iterato
 }
 
 // iterator begins after the last record that was delivered, or where the trigger says.
-func (p *Poller) iterator(ctx context.Context, t *template.StreamTrigger, arn, shard, key string) *string {
-	input := &dynamodbstreams.GetShardIteratorInput{StreamArn: &arn, ShardId: &shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
-	if t.FromLatest {
+func (p *Poller) iterator(ctx context.Context, from source) *string {
+	input := &dynamodbstreams.GetShardIteratorInput{StreamArn: &from.arn, ShardId: &from.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
+	if from.trigger.FromLatest {
 		input.ShardIteratorType = types.ShardIteratorTypeLatest
 	}
-	if sequence := p.position.get(key); sequence != "" {
+	if sequence := p.position.get(from.key()); sequence != "" {
 		input.ShardIteratorType, input.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &sequence
 	}
 	out, err := p.streams.GetShardIterator(ctx, input)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.Log.Error("the stream cannot be read", "table", t.Table, "error", err)
+			p.Log.Error("the stream cannot be read", "table", from.trigger.Table, "error", err)
 		}
 		return nil
 	}
 	return out.ShardIterator
-}
-
-// deliver calls the function with a batch until all of it is done, or its attempts are used up.
-func (p *Poller) deliver(ctx context.Context, t *template.StreamTrigger, arn string, batch []types.Record, done func(sequence string)) {
-	pause := firstRetry
-	for attempt := 0; len(batch) > 0 && ctx.Err() == nil; attempt++ {
-		left, err := p.attempt(ctx, t, arn, batch)
-		if handled := len(batch) - len(left); handled > 0 {
-			done(sequence(batch[handled-1]))
-		}
-		if len(left) == 0 {
-			return
-		}
-		batch = left
-		if t.Retries >= 0 && attempt >= t.Retries {
-			p.Log.Error("records are given up", "function", t.Function, "records", len(batch), "error", err)
-			done(sequence(batch[len(batch)-1]))
-			return
-		}
-		wait(ctx, pause)
-		pause = min(2*pause, longestWait)
-	}
-}
-
-// attempt calls the function once and returns the records that it has to see again.
-func (p *Poller) attempt(ctx context.Context, t *template.StreamTrigger, arn string, batch []types.Record) ([]types.Record, error) {
-	payload, err := json.Marshal(event(batch, arn))
-	if err != nil {
-		return batch, fmt.Errorf("encode the records: %w", err)
-	}
-	result, err := p.Invoker.Invoke(ctx, t.Function, payload)
-	if err != nil {
-		return batch, err
-	}
-	if result.FunctionError != "" {
-		return batch, fmt.Errorf("function failed: %s", result.Payload)
-	}
-	if !t.PartialBatches {
-		return nil, nil
-	}
-	return failed(batch, result.Payload)
 }
 
 func wait(ctx context.Context, d time.Duration) {

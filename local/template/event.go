@@ -4,7 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tokenim/tokenim/local/pattern"
 )
+
+// maxFilters bounds the filters of one event.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+const maxFilters = 5
 
 // events reads a function's triggers.
 func (l *loader) events(function string, events map[string]event) error {
@@ -50,38 +57,71 @@ func (l *loader) streamEvent(function string, properties map[string]any) error {
 	var p struct {
 		Stream                         string
 		StartingPosition               string
-		BatchSize                      int32
-		MaximumBatchingWindowInSeconds int
+		BatchSize                      *int32
+		MaximumBatchingWindowInSeconds *int
 		MaximumRetryAttempts           *int
-		BisectBatchOnFunctionError     bool // the whole batch is tried again instead
+		MaximumRecordAgeInSeconds      *int
+		ParallelizationFactor          *int // a shard's batches come one after the other here, which is one of the ways on AWS
+		BisectBatchOnFunctionError     bool
 		FunctionResponseTypes          []string
-		Enabled                        *bool
-		MaximumRecordAgeInSeconds      ignored
-		ParallelizationFactor          ignored
-		DestinationConfig              ignored
+		FilterCriteria                 struct{ Filters []struct{ Pattern string } }
+		DestinationConfig              struct {
+			OnFailure struct{ Type, Destination string }
+		}
+		Enabled *bool
 	}
 	if err := decode(properties, &p); err != nil {
 		return err
 	}
-	table, err := tableOfStream(p.Stream)
-	if err != nil {
+	t := &StreamTrigger{Function: function, FromLatest: p.StartingPosition == "LATEST", Bisect: p.BisectBatchOnFunctionError}
+	var window, age int
+	var errs [9]error
+	t.Table, errs[0] = tableOfStream(p.Stream)
+	t.BatchSize, errs[1] = within("BatchSize", p.BatchSize, 100, 1, 10_000)
+	window, errs[2] = within("MaximumBatchingWindowInSeconds", p.MaximumBatchingWindowInSeconds, 0, 0, 300)
+	t.Retries, errs[3] = within("MaximumRetryAttempts", p.MaximumRetryAttempts, -1, -1, 10_000)
+	age, errs[4] = recordAge(p.MaximumRecordAgeInSeconds)
+	_, errs[5] = within("ParallelizationFactor", p.ParallelizationFactor, 1, 1, 10)
+	t.PartialBatches, errs[6] = partialBatches(p.FunctionResponseTypes)
+	for _, filter := range p.FilterCriteria.Filters {
+		// AWS documents the record's key dynamodb alone, and eventName in the examples of its CDK.
+		passes, err := pattern.Parse(filter.Pattern, "dynamodb", "eventName")
+		errs[7] = first(errs[7], err)
+		t.Filters = append(t.Filters, passes)
+	}
+	t.Discards, errs[8] = destination(p.DestinationConfig.OnFailure.Type, p.DestinationConfig.OnFailure.Destination)
+	switch err := first(errs[:]...); {
+	case err != nil:
 		return err
+	case p.StartingPosition != "LATEST" && p.StartingPosition != "TRIM_HORIZON":
+		return fmt.Errorf("StartingPosition %q: it is LATEST or TRIM_HORIZON", p.StartingPosition)
+	case len(t.Filters) > maxFilters:
+		return fmt.Errorf("FilterCriteria: %d filters; AWS takes %d", len(t.Filters), maxFilters)
 	}
-	trigger := &StreamTrigger{
-		Function: function, Table: table, BatchSize: first(p.BatchSize, 100),
-		Window: time.Duration(p.MaximumBatchingWindowInSeconds) * time.Second, FromLatest: p.StartingPosition == "LATEST",
-		Retries: -1,
-	}
-	if p.MaximumRetryAttempts != nil {
-		trigger.Retries = *p.MaximumRetryAttempts
-	}
-	for _, kind := range p.FunctionResponseTypes {
-		trigger.PartialBatches = trigger.PartialBatches || kind == "ReportBatchItemFailures"
-	}
+	t.Window, t.MaximumAge = time.Duration(window)*time.Second, time.Duration(age)*time.Second
 	if p.Enabled == nil || *p.Enabled {
-		l.tpl.Streams = append(l.tpl.Streams, trigger)
+		l.tpl.Streams = append(l.tpl.Streams, t)
 	}
 	return nil
+}
+
+// recordAge reads MaximumRecordAgeInSeconds: 0, where the template says -1 or nothing, is without a limit.
+func recordAge(seconds *int) (int, error) {
+	if seconds != nil && *seconds == -1 {
+		return 0, nil
+	}
+	return within("MaximumRecordAgeInSeconds", seconds, 0, 60, 7*24*60*60)
+}
+
+// destination reads where the records go that a function is not called with any more; "" is nowhere.
+func destination(kind, arn string) (queue string, err error) {
+	if kind == "" && arn == "" {
+		return "", nil
+	}
+	if queue = queueOfARN(arn); queue == "" || kind != "SQS" {
+		return "", fmt.Errorf("DestinationConfig: OnFailure %s %q is not a queue of this template", kind, arn)
+	}
+	return queue, nil
 }
 
 // tableOfStream takes the table's name out of a stream ARN.

@@ -17,6 +17,7 @@ const (
 	typeWebSocket = "AWS::Serverless::WebSocketApi"
 	typeTable     = "AWS::DynamoDB::Table"
 	typeQueue     = "AWS::SQS::Queue"
+	typeBucket    = "AWS::S3::Bucket"
 )
 
 // Load reads the template at path. Parameters in params override the template's defaults; one that the template does
@@ -73,7 +74,7 @@ type loader struct {
 
 func (l *loader) resource(id string, resource map[string]any) error {
 	read := map[string]func(string, any) error{
-		typeFunction: l.function, typeHTTP: l.http, typeWebSocket: l.webSocket, typeTable: l.table, typeQueue: l.queue,
+		typeFunction: l.function, typeHTTP: l.http, typeWebSocket: l.webSocket, typeTable: l.table, typeQueue: l.queue, typeBucket: l.bucket,
 	}[l.tpl.Resources[id]]
 	if read == nil {
 		return nil
@@ -103,7 +104,7 @@ func (l *loader) readGlobals(tree any) error {
 
 // check holds the parts to each other once all are there.
 func (l *loader) check() error {
-	if err := l.checkQueues(); err != nil {
+	if err := first(l.checkQueues(), l.checkBuckets()); err != nil {
 		return err
 	}
 	if len(l.routes) > 0 && l.tpl.HTTP == nil {

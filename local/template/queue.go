@@ -17,11 +17,13 @@ const (
 	// MaxQueueDelay bounds the delay of a queue or a message.
 	MaxQueueDelay = 15 * time.Minute
 
-	windowlessBatch = 10 // the largest batch of a mapping without a window
+	windowlessBatch = 10 // the largest batch of a mapping without a window, and of one for a FIFO queue
 	startingPollers = 5  // batches that Lambda runs at a time before it scales up
+
+	fifoSuffix = ".fifo" // ends the name of a FIFO queue, and of no other
 )
 
-// Queue is one AWS::SQS::Queue; standard ones only.
+// Queue is one AWS::SQS::Queue.
 type Queue struct {
 	ID          string        // logical ID
 	Name        string        // physical name: QueueName, or the logical ID in lower-case kebab
@@ -32,6 +34,10 @@ type Queue struct {
 	MaximumSize int           // bytes of a message
 	DeadLetters string        // physical name of the queue for what was received too often; empty without one
 	MaxReceives int           // how often a message is received before that
+
+	FIFO          bool // keeps the order of each message group, and takes a deduplication ID once in five minutes
+	ContentBased  bool // FIFO: a message without a deduplication ID has its body's SHA-256 for one
+	PerGroupDedup bool // FIFO: a deduplication ID counts within its message group only, not in the whole queue
 }
 
 // ARN is the queue's.
@@ -70,6 +76,9 @@ func (l *loader) queue(id string, tree any) error {
 	var p struct {
 		QueueName                     string
 		FifoQueue                     bool
+		ContentBasedDeduplication     bool
+		DeduplicationScope            string
+		FifoThroughputLimit           string // which the runner does not hold anyone to
 		DelaySeconds                  *int
 		VisibilityTimeout             *int
 		MessageRetentionPeriod        *int
@@ -88,10 +97,11 @@ func (l *loader) queue(id string, tree any) error {
 	if err := decode(tree, &p); err != nil {
 		return err
 	}
-	if p.FifoQueue {
-		return fmt.Errorf("FifoQueue: only standard queues are supported by the laptop runner")
+	q := &Queue{ID: id, Name: l.scope.name(typeQueue, id), FIFO: p.FifoQueue, ContentBased: p.ContentBasedDeduplication,
+		PerGroupDedup: p.DeduplicationScope == "messageGroup"}
+	if err := q.checkFIFO(p.DeduplicationScope, p.FifoThroughputLimit); err != nil {
+		return err
 	}
-	q := &Queue{ID: id, Name: l.scope.name(typeQueue, id)}
 	seconds := func(property string, value *int, otherwise, least, most int) (time.Duration, error) {
 		n, err := within(property, value, otherwise, least, most)
 		return time.Duration(n) * time.Second, err
@@ -116,6 +126,25 @@ func (l *loader) queue(id string, tree any) error {
 		}
 	}
 	l.tpl.Queues = append(l.tpl.Queues, q)
+	return nil
+}
+
+// checkFIFO refuses what AWS refuses of a FIFO queue, or of one that is none.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+func (q *Queue) checkFIFO(scope, limit string) error {
+	switch {
+	case q.FIFO != strings.HasSuffix(q.Name, fifoSuffix):
+		return fmt.Errorf("QueueName %q: with FifoQueue: true, and only then, it ends with %s", q.Name, fifoSuffix)
+	case !q.FIFO && (q.ContentBased || scope != "" || limit != ""):
+		return fmt.Errorf("ContentBasedDeduplication, DeduplicationScope and FifoThroughputLimit need FifoQueue: true")
+	case !slices.Contains([]string{"", "queue", "messageGroup"}, scope):
+		return fmt.Errorf("DeduplicationScope %q: it is queue or messageGroup", scope)
+	case !slices.Contains([]string{"", "perQueue", "perMessageGroupId"}, limit):
+		return fmt.Errorf("FifoThroughputLimit %q: it is perQueue or perMessageGroupId", limit)
+	case limit == "perMessageGroupId" && !q.PerGroupDedup:
+		return fmt.Errorf("FifoThroughputLimit %s needs DeduplicationScope: messageGroup", limit)
+	}
 	return nil
 }
 
@@ -148,11 +177,9 @@ func (l *loader) queueEvent(function string, properties map[string]any) error {
 	if t.BatchSize > windowlessBatch && window == 0 {
 		return fmt.Errorf("BatchSize %d: above %d, MaximumBatchingWindowInSeconds has to be 1 at least", t.BatchSize, windowlessBatch)
 	}
-	for _, kind := range p.FunctionResponseTypes {
-		if kind != "ReportBatchItemFailures" {
-			return fmt.Errorf("FunctionResponseTypes %q: only ReportBatchItemFailures is known", kind)
-		}
-		t.PartialBatches = true
+	var err error
+	if t.PartialBatches, err = partialBatches(p.FunctionResponseTypes); err != nil {
+		return err
 	}
 	if p.Enabled == nil || *p.Enabled {
 		l.tpl.QueueTriggers = append(l.tpl.QueueTriggers, t)
@@ -160,8 +187,18 @@ func (l *loader) queueEvent(function string, properties map[string]any) error {
 	return nil
 }
 
+// partialBatches reads an event's FunctionResponseTypes.
+func partialBatches(types []string) (bool, error) {
+	for _, kind := range types {
+		if kind != "ReportBatchItemFailures" {
+			return false, fmt.Errorf("FunctionResponseTypes %q: only ReportBatchItemFailures is known", kind)
+		}
+	}
+	return len(types) > 0, nil
+}
+
 // within returns the value, or otherwise where the template says nothing, and refuses what AWS refuses.
-func within(property string, value *int, otherwise, least, most int) (int, error) {
+func within[N int | int32](property string, value *N, otherwise, least, most N) (N, error) {
 	if value == nil {
 		return otherwise, nil
 	}
@@ -183,18 +220,31 @@ func queueOfARN(text string) string {
 // checkQueues holds queues and events to each other, as AWS does when the stack is made.
 func (l *loader) checkQueues() error {
 	for _, q := range l.tpl.Queues {
-		if q.DeadLetters != "" && l.tpl.Queue(q.DeadLetters) == nil {
-			return fmt.Errorf("queue %s: its dead-letter queue %q is not in this template", q.ID, q.DeadLetters)
+		if q.DeadLetters != "" {
+			switch dead := l.tpl.Queue(q.DeadLetters); {
+			case dead == nil:
+				return fmt.Errorf("queue %s: its dead-letter queue %q is not in this template", q.ID, q.DeadLetters)
+			case dead.FIFO != q.FIFO:
+				return fmt.Errorf("queue %s: it and its dead-letter queue %s are both FIFO queues or both none", q.ID, dead.ID)
+			}
 		}
 		same := func(other *Queue) bool { return other != q && other.Name == q.Name }
 		if slices.ContainsFunc(l.tpl.Queues, same) {
 			return fmt.Errorf("queue %s: another queue is named %s too", q.ID, q.Name)
 		}
 	}
+	for _, t := range l.tpl.Streams {
+		if q := l.tpl.Queue(t.Discards); t.Discards != "" && (q == nil || q.FIFO) {
+			return fmt.Errorf("function %s: the destination %q of its DynamoDB event is not a standard queue of this template", t.Function, t.Discards)
+		}
+	}
 	for _, t := range l.tpl.QueueTriggers {
 		q, f := l.tpl.Queue(t.Queue), l.tpl.Function(t.Function)
 		if q == nil {
 			return fmt.Errorf("function %s: the queue %q of its SQS event is not in this template", t.Function, t.Queue)
+		}
+		if q.FIFO && (t.BatchSize > windowlessBatch || t.Window > 0) {
+			return fmt.Errorf("function %s: an event of a FIFO queue has a BatchSize of %d at most and no MaximumBatchingWindowInSeconds", t.Function, windowlessBatch)
 		}
 		if q.Visibility < f.Timeout {
 			// A batch would come again while the function still works on it.
@@ -204,23 +254,22 @@ func (l *loader) checkQueues() error {
 	return nil
 }
 
-// readQueueNames finds the names that queues give themselves, before anything refers to them.
+// readQueueNames finds the names that queues give themselves, before anything refers to them. A FIFO queue without one gets
+// the ending that it needs, as on AWS.
 func (s scope) readQueueNames(resources map[string]any) error {
 	for id, resource := range resources {
 		if s.resources[id] != typeQueue {
 			continue
 		}
 		properties, _ := resource.(map[string]any)["Properties"].(map[string]any)
-		given, ok := properties["QueueName"]
-		if !ok {
-			continue
-		}
-		value, err := s.resolve(given)
+		given, err := s.resolve(properties["QueueName"])
 		if err != nil {
 			return fmt.Errorf("resource %s: %w", id, err)
 		}
-		if name, ok := value.(string); ok {
+		if name, ok := given.(string); ok {
 			s.names[id] = name
+		} else if properties["FifoQueue"] == true {
+			s.names[id] = physical(typeQueue, id) + fifoSuffix
 		}
 	}
 	return nil

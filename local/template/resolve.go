@@ -157,6 +157,10 @@ func (s scope) attribute(argument string) (string, error) {
 		return name, nil
 	case attribute == "QueueUrl" && kind == typeQueue:
 		return queueURL(name), nil
+	case attribute == "Arn" && kind == typeBucket:
+		return bucketARN(name), nil
+	case attribute == "RegionalDomainName" && kind == typeBucket:
+		return name + ".s3." + Region + "." + URLSuffix, nil
 	}
 	return "", fmt.Errorf("attribute %s of a %s is not supported by the laptop runner", argument, kind)
 }
@@ -180,7 +184,7 @@ func physical(kind, id string) string {
 	if kind == typeFunction {
 		return id
 	}
-	if kind == typeTable || kind == typeQueue {
+	if kind == typeTable || kind == typeQueue || kind == typeBucket {
 		return kebab(id)
 	}
 	return strings.ToLower(id)

@@ -1,5 +1,5 @@
 // Package template reads the parts of template.yaml that a stand-in for AWS needs: functions with their environment,
-// HTTP and WebSocket routes, tables, queues and triggers. Intrinsic functions are resolved on the way, with the account, the
+// HTTP and WebSocket routes, tables, queues, buckets and triggers. Intrinsic functions are resolved on the way, with the account, the
 // Region and the names that the laptop runner gives to resources:
 //
 //	tpl, err := template.Load("template.yaml", nil)
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/tokenim/tokenim/local/pattern"
 )
 
 // The pseudo parameters of every stack that the laptop runner stands in for.
@@ -35,6 +37,7 @@ type Template struct {
 	WebSocket  *WebSocketAPI     // nil when the template has none
 	Tables     []*Table          // by ID
 	Queues     []*Queue          // by ID
+	Buckets    []*Bucket         // by ID
 	Streams    []*StreamTrigger
 	Schedules  []*ScheduleTrigger
 
@@ -125,10 +128,14 @@ type StreamTrigger struct {
 	Function       string
 	Table          string // physical name
 	BatchSize      int32
-	Window         time.Duration // longest wait for a batch to fill
-	FromLatest     bool          // StartingPosition LATEST instead of TRIM_HORIZON
-	Retries        int           // -1: for ever
-	PartialBatches bool          // FunctionResponseTypes has ReportBatchItemFailures
+	Window         time.Duration      // longest wait for a batch to fill
+	FromLatest     bool               // StartingPosition LATEST instead of TRIM_HORIZON
+	Retries        int                // -1: for ever
+	MaximumAge     time.Duration      // of a record that is still tried; 0: as long as the stream has it
+	Bisect         bool               // a batch for which the function fails is halved
+	PartialBatches bool               // FunctionResponseTypes has ReportBatchItemFailures
+	Discards       string             // physical name of the queue that is told of records that are given up; empty: none
+	Filters        []*pattern.Pattern // one of which a record matches; none: all pass
 }
 
 // Function returns the function of that name or alias, or nil.
@@ -172,6 +179,7 @@ func (t *Template) sort() {
 	sort.Slice(t.Functions, func(i, j int) bool { return t.Functions[i].Name < t.Functions[j].Name })
 	sort.Slice(t.Tables, func(i, j int) bool { return t.Tables[i].ID < t.Tables[j].ID })
 	sort.Slice(t.Queues, func(i, j int) bool { return t.Queues[i].ID < t.Queues[j].ID })
+	sort.Slice(t.Buckets, func(i, j int) bool { return t.Buckets[i].ID < t.Buckets[j].ID })
 	if t.HTTP != nil {
 		sort.Slice(t.HTTP.Routes, func(i, j int) bool { return t.HTTP.Routes[i].Key() < t.HTTP.Routes[j].Key() })
 	}

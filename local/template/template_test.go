@@ -3,6 +3,7 @@ package template_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -118,12 +119,78 @@ func TestLoadReadsTriggers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := template.StreamTrigger{Function: "Fanout", Table: "events-table", BatchSize: 10, Retries: 3, PartialBatches: true}
-	if len(tpl.Streams) != 1 || *tpl.Streams[0] != want {
+	if len(tpl.Streams) != 1 || !reflect.DeepEqual(*tpl.Streams[0], want) {
 		t.Errorf("streams = %+v", tpl.Streams)
 	}
 	nightly := template.ScheduleTrigger{Function: "Fanout", Rule: "tokenim-local-FanoutNightly", Every: 24 * time.Hour}
 	if len(tpl.Schedules) != 1 || *tpl.Schedules[0] != nightly {
 		t.Errorf("schedules = %+v", tpl.Schedules)
+	}
+}
+
+// What a deployed event source does with a stream's records, and the runner too.
+const streamSettings = `MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 3600, ParallelizationFactor: 2, BisectBatchOnFunctionError: true, MaximumBatchingWindowInSeconds: 1,
+            DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt DeadLetters.Arn}},
+            FilterCriteria: {Filters: [{Pattern: '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"large":{"N":[{"exists":true}]}}}}'}]}`
+
+// withSettings is the template with those settings and the queues that they may name.
+func withSettings(settings string) string {
+	return strings.Replace(streamTemplate, "MaximumRetryAttempts: 3", settings, 1) + `
+  DeadLetters: {Type: AWS::SQS::Queue}
+  OrderedDeadLetters: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}
+`
+}
+
+func TestLoadReadsWhatAStreamsRecordsGoThrough(t *testing.T) {
+	tpl, err := template.Load(write(t, withSettings(streamSettings)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := *tpl.Streams[0]
+	if len(got.Filters) != 1 {
+		t.Fatalf("filters = %v", got.Filters)
+	}
+	image := func(name string) map[string]any {
+		return map[string]any{"eventName": "INSERT", "dynamodb": map[string]any{"NewImage": map[string]any{name: map[string]any{"N": "1"}}}}
+	}
+	if !got.Filters[0].Matches(image("large")) || got.Filters[0].Matches(image("small")) {
+		t.Error("the filter is another")
+	}
+	got.Filters = nil
+	want := template.StreamTrigger{Function: "Fanout", Table: "events-table", BatchSize: 10, Window: time.Second, Retries: 3, MaximumAge: time.Hour,
+		Bisect: true, PartialBatches: true, Discards: "dead-letters"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("trigger = %+v", got)
+	}
+}
+
+func TestLoadRefusesStreamSettingsThatAWSRefusesOrTheRunnerDoesNotKnow(t *testing.T) {
+	filter := `{Pattern: '{"eventName":["INSERT"]}'}`
+	for name, c := range map[string]struct{ old, new, want string }{
+		"retries":       {"Attempts: 3", "Attempts: 10001", "MaximumRetryAttempts 10001"},
+		"age":           {"3600", "59", "MaximumRecordAgeInSeconds 59"},
+		"parallel":      {"Factor: 2", "Factor: 11", "ParallelizationFactor 11"},
+		"window":        {"InSeconds: 1,", "InSeconds: 301,", "MaximumBatchingWindowInSeconds 301"},
+		"batch":         {"BatchSize: 10", "BatchSize: 0", "BatchSize 0"},
+		"position":      {"TRIM_HORIZON", "AT_TIMESTAMP", "AT_TIMESTAMP"},
+		"response":      {"[ReportBatchItemFailures]", "[All]", "All"},
+		"operator":      {`"exists":true`, `"numeric":[">",0]`, "numeric"},
+		"filters":       {"Filters: [", "Filters: [" + strings.Repeat(filter+", ", 5), "6 filters"},
+		"key":           {`"eventName"`, `"eventID"`, "eventID"},
+		"topic":         {"Type: SQS", "Type: SNS", "SNS"},
+		"FIFO":          {"DeadLetters.Arn", "OrderedDeadLetters.Arn", "ordered-dead-letters.fifo"},
+		"unknown":       {"!GetAtt DeadLetters.Arn", "arn:aws:sqs:us-east-1:000000000000:none", "none"},
+		"tumbling time": {"ParallelizationFactor", "TumblingWindowInSeconds", "TumblingWindowInSeconds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(withSettings(streamSettings), c.old, c.new, 1)
+			if text == withSettings(streamSettings) {
+				t.Fatal("nothing to replace")
+			}
+			if _, err := template.Load(write(t, text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error = %v, want one that names %s", err, c.want)
+			}
+		})
 	}
 }
 
@@ -201,7 +268,6 @@ func TestLoadReadsQueues(t *testing.T) {
 func TestLoadRefusesQueuesThatAWSRefusesOrTheRunnerDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"property":    {"DelaySeconds: 5", "Priority: 5", "Priority"},
-		"FIFO":        {"DelaySeconds: 5", "FifoQueue: true", "FifoQueue"},
 		"delay":       {"DelaySeconds: 5", "DelaySeconds: 901", "DelaySeconds 901"},
 		"receives":    {"maxReceiveCount: 3", "maxReceiveCount: 0", "maxReceiveCount 0"},
 		"itself":      {"!GetAtt JobsDead.Arn, max", "!GetAtt JobsQueue.Arn, max", "not another queue"},
@@ -220,6 +286,75 @@ func TestLoadRefusesQueuesThatAWSRefusesOrTheRunnerDoesNotKnow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(queueTemplate, c.old, c.new, 1)
 			if text == queueTemplate {
+				t.Fatal("nothing to replace")
+			}
+			if _, err := template.Load(write(t, text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error = %v, want one that names %s", err, c.want)
+			}
+		})
+	}
+}
+
+const fifoTemplate = `
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties:
+      FifoQueue: true
+      ContentBasedDeduplication: true
+      DeduplicationScope: messageGroup
+      FifoThroughputLimit: perMessageGroupId
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt JobsDead.Arn, maxReceiveCount: 3}
+  JobsDead:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: !Sub "${AWS::StackName}-dead.fifo", FifoQueue: true}
+  Other: {Type: AWS::SQS::Queue}
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/worker/
+      Environment: {Variables: {JOBS: !Ref Jobs}}
+      Events:
+        Jobs: {Type: SQS, Properties: {Queue: !GetAtt Jobs.Arn, BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures], ScalingConfig: {MaximumConcurrency: 8}}}
+`
+
+func TestLoadReadsFIFOQueues(t *testing.T) {
+	tpl, err := template.Load(write(t, fifoTemplate), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := template.Queue{ID: "Jobs", Name: "jobs.fifo", Visibility: 30 * time.Second, Retention: 4 * 24 * time.Hour, MaximumSize: 1 << 20,
+		DeadLetters: "tokenim-local-dead.fifo", MaxReceives: 3, FIFO: true, ContentBased: true, PerGroupDedup: true}
+	if got := tpl.Queue("jobs.fifo"); got == nil || *got != want {
+		t.Errorf("queue = %+v", got)
+	}
+	if got := tpl.Queue("tokenim-local-dead.fifo"); got == nil || !got.FIFO || got.ContentBased {
+		t.Errorf("dead letters = %+v", got)
+	}
+	if got := tpl.Function("Worker").Environment["JOBS"]; got != "https://sqs.us-east-1.amazonaws.com/000000000000/jobs.fifo" {
+		t.Errorf("JOBS = %s", got)
+	}
+	trigger := template.QueueTrigger{Function: "Worker", Queue: "jobs.fifo", BatchSize: 10, PartialBatches: true, Concurrency: 8}
+	if len(tpl.QueueTriggers) != 1 || *tpl.QueueTriggers[0] != trigger {
+		t.Errorf("trigger = %+v", tpl.QueueTriggers[0])
+	}
+}
+
+func TestLoadRefusesFIFOQueuesThatAWSRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"no ending":     {"-dead.fifo", "-dead", "ends with .fifo"},
+		"only ending":   {`-dead.fifo", FifoQueue: true`, `-dead.fifo"`, "ends with .fifo"},
+		"content":       {"Other: {Type: AWS::SQS::Queue", "Other: {Type: AWS::SQS::Queue, Properties: {ContentBasedDeduplication: true}", "need FifoQueue"},
+		"scope":         {"messageGroup", "group", `DeduplicationScope "group"`},
+		"limit":         {"perMessageGroupId", "none", `FifoThroughputLimit "none"`},
+		"both":          {"DeduplicationScope: messageGroup", "DeduplicationScope: queue", "needs DeduplicationScope"},
+		"standard dead": {"JobsDead.Arn", "Other.Arn", "both FIFO"},
+		"batch":         {"BatchSize: 10", "BatchSize: 11, MaximumBatchingWindowInSeconds: 1", "BatchSize of 10"},
+		"window":        {"BatchSize: 10", "BatchSize: 10, MaximumBatchingWindowInSeconds: 1", "no MaximumBatchingWindowInSeconds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(fifoTemplate, c.old, c.new, 1)
+			if text == fifoTemplate {
 				t.Fatal("nothing to replace")
 			}
 			if _, err := template.Load(write(t, text), nil); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -10,16 +10,27 @@ import (
 	"github.com/tokenim/tokenim/shared/queue"
 )
 
-func ExampleQueue_Send() {
-	s := &server{}
-	listening := httptest.NewServer(s) // in place of AWS
-	defer listening.Close()
-	for name, value := range map[string]string{ // as Lambda and the template set them
+// pretend stands in for AWS, and sets the variables that Lambda and the template set there.
+func pretend() (s *server, end func()) {
+	s = &server{}
+	listening := httptest.NewServer(s)
+	variables := map[string]string{
 		"AWS_ENDPOINT_URL_SQS": listening.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "JOBS_QUEUE": url,
-	} {
-		_ = os.Setenv(name, value)
-		defer os.Unsetenv(name)
 	}
+	for name, value := range variables {
+		_ = os.Setenv(name, value)
+	}
+	return s, func() {
+		listening.Close()
+		for name := range variables {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+func ExampleQueue_Send() {
+	s, end := pretend()
+	defer end()
 
 	type Job struct {
 		App string `json:"app"`
@@ -30,4 +41,24 @@ func ExampleQueue_Send() {
 	}
 	fmt.Println(s.bodies[0], s.delays[0])
 	// Output: {"app":"app_1"} 60
+}
+
+func ExampleQueue_SendOrdered() {
+	s, end := pretend()
+	defer end()
+
+	type Job struct {
+		Seq int `json:"seq"`
+	}
+	jobs := queue.FromEnvironment("JOBS_QUEUE") // of a FIFO queue
+	err := jobs.SendOrdered(context.Background(), []queue.Ordered{
+		{Body: Job{Seq: 7}, Group: "g_1", ID: "g_1#7"}, // the same when it is sent again
+		{Body: Job{Seq: 8}, Group: "g_1", ID: "g_1#8"},
+		{Body: Job{Seq: 3}, Group: "g_2", ID: "g_2#3"},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(s.bodies, s.sizes) // in requests of two groups and of one
+	// Output: [{"seq":7} {"seq":3} {"seq":8}] [2 1]
 }

@@ -3,6 +3,10 @@
 //
 //	jobs := queue.FromEnvironment("JOBS_QUEUE") // its URL, !Ref JobsQueue in template.yaml
 //	err := jobs.Send(ctx, Job{App: app}, time.Minute)
+//
+// A FIFO queue (FifoQueue: true) keeps the order within each group:
+//
+//	err := jobs.SendOrdered(ctx, []queue.Ordered{{Body: Job{Seq: 7}, Group: conversation, ID: conversation + "#7"}})
 package queue
 
 import (
@@ -39,6 +43,7 @@ const (
 var (
 	ErrTooLarge = errors.New("the message is larger than 1 MiB")
 	ErrTooLate  = errors.New("the delay is negative or longer than 15 minutes")
+	ErrBadName  = errors.New("the group or the ID is not 1 to 128 visible characters of ASCII")
 )
 
 // Sender sends messages, each as JSON, to one queue. A message that was sent stays so, whatever becomes of the caller. An
@@ -52,13 +57,16 @@ type Sender interface {
 	SendAll(ctx context.Context, bodies ...any) error
 }
 
-// Queue is the Sender of a queue of SQS.
+// Queue is the Sender of a standard queue of SQS, or the OrderedSender of a FIFO queue.
 type Queue struct {
 	client *sqs.Client
 	url    string
 }
 
-var _ Sender = (*Queue)(nil)
+var (
+	_ Sender        = (*Queue)(nil)
+	_ OrderedSender = (*Queue)(nil)
+)
 
 // FromEnvironment returns the queue whose URL the variable holds, such as JOBS_QUEUE. A missing variable is a defect of the
 // template.
@@ -90,40 +98,42 @@ func (q *Queue) Send(ctx context.Context, body any, delay time.Duration) error {
 
 // SendAll implements Sender.
 func (q *Queue) SendAll(ctx context.Context, bodies ...any) error {
-	texts := make([]string, len(bodies))
+	entries := make([]types.SendMessageBatchRequestEntry, len(bodies))
 	for i, body := range bodies {
-		var err error
-		if texts[i], err = encode(body); err != nil {
+		text, err := encode(body)
+		if err != nil {
 			return fmt.Errorf("send to %s: message %d of %d: %w", q.name(), i+1, len(bodies), err)
 		}
+		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &text}
 	}
-	for len(texts) > 0 {
-		n := fitting(texts)
-		if err := q.sendBatch(ctx, texts[:n]); err != nil {
+	return q.sendEntries(ctx, entries)
+}
+
+// sendEntries sends any number of messages.
+func (q *Queue) sendEntries(ctx context.Context, entries []types.SendMessageBatchRequestEntry) error {
+	for len(entries) > 0 {
+		n := fitting(entries)
+		if err := q.sendBatch(ctx, entries[:n]); err != nil {
 			return fmt.Errorf("send to %s: %w", q.name(), err)
 		}
-		texts = texts[n:]
+		entries = entries[n:]
 	}
 	return nil
 }
 
 // fitting is how many of the messages one request takes: at least one.
-func fitting(texts []string) int {
+func fitting(entries []types.SendMessageBatchRequestEntry) int {
 	size := 0
-	for n, text := range texts {
-		if size += len(text); n == batchSize || n > 0 && size > MaxBody {
+	for n, entry := range entries {
+		if size += len(*entry.MessageBody); n == batchSize || n > 0 && size > MaxBody {
 			return n
 		}
 	}
-	return len(texts)
+	return len(entries)
 }
 
 // sendBatch sends what one request takes, and again what SQS refuses without a fault of the message.
-func (q *Queue) sendBatch(ctx context.Context, texts []string) error {
-	entries := make([]types.SendMessageBatchRequestEntry, len(texts))
-	for i := range texts {
-		entries[i] = types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &texts[i]}
-	}
+func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) error {
 	for round := 1; ; round++ {
 		answer, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 		if err != nil || len(answer.Failed) == 0 {

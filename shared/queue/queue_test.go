@@ -21,6 +21,7 @@ type server struct {
 	delays []int
 	sizes  []int // of the requests, in messages
 	bodies []string
+	groups []string // and the deduplication IDs, of the entries of batches
 	// refuse gives the entries of a request that fail, by ID, and whether that is the sender's fault.
 	refuse func(request int) map[string]bool
 }
@@ -29,6 +30,8 @@ type entry struct {
 	ID           string `json:"Id"`
 	MessageBody  string
 	DelaySeconds int
+	Group        string `json:"MessageGroupId"`
+	Dedup        string `json:"MessageDeduplicationId"`
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +61,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer["Failed"] = append(answer["Failed"], map[string]any{"Id": e.ID, "Code": "InternalError", "SenderFault": fault})
 			continue
 		}
-		s.bodies = append(s.bodies, e.MessageBody)
+		s.bodies, s.groups = append(s.bodies, e.MessageBody), append(s.groups, e.Group+" "+e.Dedup)
 		answer["Successful"] = append(answer["Successful"], map[string]any{"Id": e.ID, "MessageId": e.ID})
 	}
 	_ = json.NewEncoder(w).Encode(answer)

@@ -52,13 +52,14 @@ type httpContext struct {
 	UserAgent string `json:"userAgent"`
 }
 
-// event builds the event of a request. An HTTP API decodes the path, unlike REST APIs and function URLs.
+// event builds the event of a request. An HTTP API decodes the path but for "%25", unlike REST APIs and function URLs, which leave
+// it as it came.
 func (a *API) event(r *http.Request, route template.Route, parameters map[string]string, body []byte, id string) event {
 	source, _, _ := net.SplitHostPort(r.RemoteAddr)
 	e := event{
 		Version:               "2.0",
 		RouteKey:              route.Key(),
-		RawPath:               r.URL.Path,
+		RawPath:               strings.ReplaceAll(r.URL.Path, "%", "%25"),
 		RawQueryString:        r.URL.RawQuery,
 		Cookies:               cookies(r),
 		Headers:               headers(r, source),
