@@ -45,7 +45,7 @@ def checks(lines):
 def row(path, left_out):
     suite, target = path.name.split(" @ ")
     lines = path.read_text(encoding="utf-8").splitlines()
-    counts, reasons = go_tests(lines) if any(line.startswith("{") for line in lines) else checks(lines)
+    counts, reasons = go_tests(lines) if any(line.startswith('{"Time"') for line in lines) else checks(lines)
     if suite == "conformance" and target.startswith("ministack"):
         reasons += [f"`{test}`: {reason}" for test, reason in left_out]
         counts["skip"] += len(left_out)

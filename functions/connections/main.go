@@ -14,8 +14,8 @@ func main() {
 	connections := core.Connections()
 	connections.Later = queue.FromEnvironment("PRESENCE_QUEUE")
 	frames := socket.New(core.Authenticator, connections, core.Log)
-	session.Frames(frames, connections, core.Authenticator, core.Users)
-	lifecycle := &session.Lifecycle{Connections: connections, Frames: frames, Log: core.Log,
-		Resumes: invoke.FromEnvironment[session.ResumeRequest]("RESUME_FUNCTION")}
+	resumes := invoke.FromEnvironment[session.ResumeRequest]("RESUME_FUNCTION")
+	session.Frames(frames, connections, core.Authenticator, core.Users, resumes)
+	lifecycle := &session.Lifecycle{Connections: connections, Frames: frames, Log: core.Log, Resumes: resumes}
 	wire.Start(lifecycle.Handle)
 }

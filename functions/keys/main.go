@@ -19,7 +19,7 @@ func main() {
 	apikey.Routes(edge, &apikey.Service{
 		Store:   &apikeydb.Store{DB: core.DB, Table: table.Name("KEYS"), Records: recorddb.WriterFromEnvironment(core.DB)},
 		Sockets: core.Connections(), Background: invoke.FromEnvironment[apikey.Revocation]("REVOCATIONS_FUNCTION"),
-		Tasks: wire.KeyTasks(core.DB), Clock: clock.System{},
+		Tasks: wire.NewReminders(core.DB), Clock: clock.System{},
 		Grants: &access.Service{Store: accessdb.FromEnvironment(core.DB), Clock: clock.System{}},
 	}, core.Keyring)
 	wire.Serve(edge)

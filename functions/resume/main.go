@@ -11,6 +11,7 @@ import (
 func main() {
 	core := wire.NewCore()
 	connections := core.Connections()
-	resumer := &session.Resumer{Connections: connections, Messages: core.Messages(connections), Rights: core.Authenticator}
+	resumer := &session.Resumer{Connections: connections, Messages: core.Messages(connections), Rights: core.Authenticator,
+		Audience: wire.Audience(core.DB)}
 	lambda.Start(resumer.Resume)
 }

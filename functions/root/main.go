@@ -2,9 +2,6 @@
 package main
 
 import (
-	"log/slog"
-	"os"
-
 	"github.com/tokenim/tokenim/docs"
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/root"
@@ -13,9 +10,6 @@ import (
 
 func main() {
 	edge := api.New(nil, api.LogFromEnvironment())
-	if err := root.Routes(edge, docs.OpenAPI); err != nil {
-		slog.Error("no description", "error", err)
-		os.Exit(1)
-	}
+	root.Routes(edge, docs.OpenAPI)
 	wire.Serve(edge)
 }

@@ -8,7 +8,8 @@ Each adapter does what AWS does by itself, or does not need (docs/deploying.md):
  3. the functions' AWS_ENDPOINT_URL_* variables, which the template declares empty: here they name ministack;
  4. the functions' variables with the HTTP API's address, such as LINK_BASE: here it is ministack's;
  5. the identity that sends mail, which somebody has to verify on AWS;
- 6. the tables' time to live.
+ 6. the tables' time to live;
+ 7. the buckets' policies, which refuse what comes without TLS: here nothing has it.
 Each replaces what an earlier run has done, so this runs after every deployment. Addresses and names go to FILE as JSON.
 The endpoint, region and credentials come from the environment (settings.sh).
 """
@@ -140,6 +141,13 @@ def expire_items(stack):
             client.update_time_to_live(TableName=table, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
 
 
+def open_buckets(stack):
+    """Removes the bucket policies. The template's say nothing but that TLS is needed."""
+    client = boto3.client("s3")
+    for _, properties in stack.of_type("AWS::S3::BucketPolicy"):
+        client.delete_bucket_policy(Bucket=stack.ids[properties["Bucket"]["Ref"]])
+
+
 def main():
     name, path = sys.argv[1:]
     stack = Stack(name)
@@ -149,6 +157,7 @@ def main():
     name_endpoints(stack, websocket)
     verify_senders(stack)
     expire_items(stack)
+    open_buckets(stack)
     where = {"http": http_url(stack),
              "websocket": (EXECUTE_API + websocket).replace("http", "ws", 1),
              "keys_table": stack.outputs["KeysTableName"], "records_table": stack.outputs["RecordsTableName"]}

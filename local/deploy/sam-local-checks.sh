@@ -11,7 +11,7 @@ environment() {
     printf '"%s": "%s-table", ' "$name" "$(echo "${name#TABLE_}" | tr A-Z_ a-z-)"
   done
   printf '"LOCAL_KEY_FILE": "/var/task/master.key", "AWS_ENDPOINT_URL_DYNAMODB": "%s", "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:9", ' "$TABLES"
-  printf '"AWS_ENDPOINT_URL_LAMBDA": "%s", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "%s", "AWS_ENDPOINT_URL_SESV2": "%s", "AWS_ENDPOINT_URL_SQS": "%s"' "$ACCEPT" "$ACCEPT" "$ACCEPT" "$ACCEPT"
+  printf '"AWS_ENDPOINT_URL_LAMBDA": "%s", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "%s", "AWS_ENDPOINT_URL_SESV2": "%s", "AWS_ENDPOINT_URL_SQS": "%s", "AWS_ENDPOINT_URL_S3": "%s"' "$ACCEPT" "$ACCEPT" "$ACCEPT" "$ACCEPT" "$ACCEPT"
 }
 echo "{\"Parameters\": {$(environment)}}" >"$WORK/env.json"
 # SAM CLI asks STS who it is and tries for seconds; this makes it give up at once.

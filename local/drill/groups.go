@@ -36,7 +36,7 @@ func (p *population) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	p.club.retry = fields{"from": p.users[1], "message": "once to all", "client_id": "retry#all"}
+	p.club.retry = fields{"from": p.users[1], "message": "once to all", "client_id": "retry#all", "reply_to": 3, "mentions": []string{p.users[2]}}
 	var err error
 	if p.club.retried, err = p.say(ctx, p.club.retry); err != nil {
 		return err

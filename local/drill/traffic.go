@@ -41,7 +41,7 @@ const (
 // populate registers users and has each write to the next, read, acknowledge and get a token, and makes groups.
 func populate(ctx context.Context, base, key string) (*population, error) {
 	p := &population{client: client{base: base, credential: key}, tokens: map[string]string{}}
-	for _, step := range []func(context.Context) error{p.register, p.converse, p.mark, p.mint, p.gather, p.makeKeys} {
+	for _, step := range []func(context.Context) error{p.register, p.converse, p.mark, p.mint, p.gather, p.upload, p.makeKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (p *population) converse(ctx context.Context) error {
 				return err
 			}
 		}
-		made.retry = fields{"from": made.ann, "to": made.bob, "message": "once", "client_id": fmt.Sprint("retry#", i)}
+		made.retry = fields{"from": made.ann, "to": made.bob, "message": "once", "client_id": fmt.Sprint("retry#", i), "reply_to": 1, "mentions": []string{made.bob}}
 		var err error
 		if made.retried, err = p.send(ctx, made, made.retry); err != nil {
 			return err
@@ -132,6 +132,17 @@ func (p *population) mint(ctx context.Context) error {
 			return err
 		}
 		p.tokens[user] = minted.Token
+	}
+	return nil
+}
+
+// upload declares a picture of each user's. Nothing is put into the bucket: the drill is about tables.
+func (p *population) upload(ctx context.Context) error {
+	for _, user := range p.users {
+		declared := fields{"from": user, "type": "image", "content_type": "image/png", "size": 7, "sha256": strings.Repeat("ab", 32), "filename": "cat.png"}
+		if err := p.call(ctx, http.MethodPost, "/media", declared, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 func TestRevokeUnknownScopes(t *testing.T) {
 	s := newScene()
 	edge := api.New(apitest.Everybody{Caller: s.owner()}, api.Log{})
-	access.Routes(edge, s.Service, sealtest.NewKeyring())
+	access.GrantRoutes(edge, s.Service, sealtest.NewKeyring())
 	for _, test := range []struct {
 		scopes string
 		want   fault.Code

@@ -17,10 +17,15 @@ const (
 	ViaNotActive authz.Via = "key_not_active"
 	// ViaNotRegistered is that a user is not there yet.
 	ViaNotRegistered authz.Via = "not_registered"
+	// ViaGroupRole is what a user is in the group: nothing else allows or denies it.
+	ViaGroupRole authz.Via = "group_role"
 )
 
 // wholeApp is the resource that is no group.
 const wholeApp = "app"
+
+// noResource says that a resource is neither.
+var noResource = fault.Text{EN: "It is app, or the ID of a group: g_ and 22 letters and digits.", ZH: "须为 app 或群组 ID：g_ 加 22 个字母或数字。"}
 
 // onlyNow says that there is no past to be told.
 var onlyNow = fault.Text{EN: "For developers there is only now: leave it out.", ZH: "对开发者只能查询当前情况：请省略该字段。"}
@@ -44,7 +49,7 @@ type Explanation struct {
 	Resource   string           `json:"resource" doc:"app for the whole app, or the ID of a group."`
 	At         time.Time        `json:"at" doc:"The moment that the answer is about."`
 	Decision   string           `json:"decision" enum:"allow,deny" doc:"Whether the subject may do it at that moment."`
-	Via        authz.Via        `json:"via" enum:"default_deny,scopes,default_role,grant,account_role,key_not_active,not_registered" doc:"What decided: nothing that allows it, the key's scopes, a role that every user has, a grant, the developer's role in the account; or that the key did not work or the user was not registered at that moment."`
+	Via        authz.Via        `json:"via" enum:"default_deny,scopes,default_role,grant,account_role,group_role,key_not_active,not_registered" doc:"What decided: nothing that allows it, the key's scopes, a role that every user has, a grant, the developer's role in the account, the user's in the group; or that the key did not work or the user was not registered at that moment."`
 	Grant      *View            `json:"grant,omitempty" doc:"The grant that decided."`
 	Role       authz.Role       `json:"role,omitempty" doc:"The role through which it did."`
 	Since      *time.Time       `json:"since,omitempty" doc:"Since when what decided stands."`
@@ -69,9 +74,17 @@ func (s *Service) Explain(ctx context.Context, app id.App, question Question) (E
 	if err != nil {
 		return Explanation{}, err
 	}
+	var user id.User
+	if id.IsUser(question.Subject) {
+		user = id.User(question.Subject)
+	}
+	seat, err := s.roleIn(ctx, app, question.Group, user, "resource")
+	if err != nil {
+		return Explanation{}, err
+	}
 	if question.At.IsZero() {
 		question.At = now
-		return s.explainNow(ctx, app, question, subject)
+		return s.explainNow(ctx, app, question, subject, seat)
 	}
 	then, err := s.past(ctx, app, subject, question.At)
 	if err != nil {
@@ -85,24 +98,27 @@ func (q Question) check(now time.Time) error {
 		return fault.Invalid(fault.Field{Name: "permission", Code: fault.PermissionUnknown, Args: []any{string(q.Permission)}})
 	}
 	if q.Group != "" && !id.IsGroup(string(q.Group)) {
-		return invalid("resource")
+		return fault.Invalid(fault.Wrong("resource", noResource))
+	}
+	if !authz.HadIn(q.Group).Has(q.Permission) {
+		return fault.Invalid(fault.Field{Name: "resource", Code: fault.PermissionNotInGroup, Args: []any{string(q.Permission)}})
 	}
 	if q.At.After(now) {
-		return invalid("at", fault.MustBePast)
+		return fault.Invalid(fault.Wrong("at", fault.MustBePast))
 	}
 	if !q.At.IsZero() && id.IsDeveloper(q.Subject) { // which roles members had is in the account's records
-		return invalid("at", onlyNow)
+		return fault.Invalid(fault.Wrong("at", onlyNow))
 	}
 	return nil
 }
 
 // explainNow answers from what the next request would be judged by.
-func (s *Service) explainNow(ctx context.Context, app id.App, question Question, subject Subject) (Explanation, error) {
+func (s *Service) explainNow(ctx context.Context, app id.App, question Question, subject Subject, seat authz.Role) (Explanation, error) {
 	book, err := s.Store.Book(ctx, app)
 	if err != nil {
 		return Explanation{}, err
 	}
-	now := state{rights: subject.Rights, policy: book.Policy(), made: event{at: subject.CreatedAt, by: subject.CreatedBy},
+	now := state{rights: subject.Rights, policy: book.Policy(), seat: seat, made: event{at: subject.CreatedAt, by: subject.CreatedBy},
 		ended: event{at: subject.EndedAt}}
 	decision := now.decide(question)
 	switch decision.Via {
@@ -151,7 +167,11 @@ func (st state) decide(question Question) authz.Decision {
 		}
 		return authz.Decision{Via: ViaNotActive}
 	}
-	return st.rights.Decide(&st.policy, question.Permission, question.Group, question.At)
+	decision := st.rights.Decide(&st.policy, question.Permission, question.Group, question.At)
+	if decision.Via == authz.ViaNothing && authz.GroupRoleMay(st.seat, question.Permission) {
+		return authz.Decision{Allowed: true, Via: ViaGroupRole, Statement: authz.Statement{Role: st.seat}}
+	}
+	return decision
 }
 
 // explain answers the question, whose time the state is of.
@@ -191,7 +211,7 @@ func (q Question) answer(decision authz.Decision, kind authz.Kind) Explanation {
 	switch {
 	case decision.Allowed:
 		answer.Decision = Allow
-		answer.NeedsKey = kind == authz.Users && entry.Beyond
+		answer.NeedsKey = kind == authz.Users && entry.Beyond && decision.Via != ViaGroupRole
 	case decision.Via != ViaNotActive && decision.Via != ViaNotRegistered:
 		answer.GrantedBy = authz.GrantedBy(q.Permission, kind)
 	}

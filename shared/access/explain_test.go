@@ -58,8 +58,8 @@ func TestExplain(t *testing.T) {
 		GrantedBy: []string{"owner", "admin", "grants:manage+users:list"}})
 	s.want(t, ask(key, authz.TicketsCreate), "", access.Explanation{Decision: "deny", Via: authz.ViaNothing})
 
-	given := s.grant(t, access.Wish{Subject: user, Permissions: []string{"users:list"}, Group: string(someGroup), Reason: "on duty"})
-	inGroup := ask(user, authz.UsersList)
+	given := s.grant(t, access.Wish{Subject: user, Permissions: []string{"groups:manage"}, Group: string(someGroup), Reason: "on duty"})
+	inGroup := ask(user, authz.GroupsManage)
 	inGroup.Group = someGroup
 	s.want(t, inGroup, given.ID, access.Explanation{Resource: string(someGroup), Decision: "allow", Via: authz.ViaGrant,
 		Since: since(s.now()), By: sceneOwner, Reason: "on duty", NeedsKey: true})
@@ -111,6 +111,7 @@ func TestExplainRefuses(t *testing.T) {
 		s.unexplained(t, fault.PermissionUnknown, access.Question{Subject: user, Permission: unknown})
 	}
 	s.unexplained(t, fault.FieldInvalid, access.Question{Subject: user, Permission: good.Permission, Group: "app"})
+	s.unexplained(t, fault.PermissionNotInGroup, access.Question{Subject: user, Permission: authz.MessagesRead, Group: someGroup})
 	s.unexplained(t, fault.FieldInvalid, access.Question{Subject: user, Permission: good.Permission, At: s.now().Add(time.Millisecond)})
 }
 
@@ -133,8 +134,8 @@ func TestExplainMembers(t *testing.T) {
 	if got := s.explain(t, question); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	question.Permission, question.Group = authz.KeysManage, someGroup
-	want.Permission, want.Resource, want.Decision, want.Via, want.GrantedBy = authz.KeysManage, string(someGroup), "deny", authz.ViaNothing, []string{"owner", "admin"}
+	question.Permission, question.Group = authz.GroupsOwn, someGroup
+	want.Permission, want.Resource, want.Decision, want.Via, want.GrantedBy = authz.GroupsOwn, string(someGroup), "deny", authz.ViaNothing, []string{"owner", "admin"}
 	if got := s.explain(t, question); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -258,5 +259,53 @@ func TestKeysOlderThanTheRecords(t *testing.T) {
 	}
 	if got := s.explain(t, access.Question{Subject: key, Permission: authz.UsersList, At: before.Add(-time.Hour)}); got.Via != access.ViaNotActive || got.Since != nil {
 		t.Errorf("before it was made: %+v", got)
+	}
+}
+
+// TestExplainKnowsTheRoleInTheGroup: what a user is in a group allows there, unless it is denied, and in the past nobody knows.
+func TestExplainKnowsTheRoleInTheGroup(t *testing.T) {
+	s := newScene()
+	user := s.user()
+	question := access.Question{Subject: user, Permission: authz.GroupsManage, Group: someGroup}
+	denied := s.explain(t, question)
+	if denied.Decision != "deny" || denied.Via != authz.ViaNothing {
+		t.Errorf("who is no member: %+v", denied)
+	}
+	for role, want := range map[authz.Role]string{authz.GroupMember: "deny", authz.GroupAdmin: "allow", authz.GroupOwner: "allow"} {
+		s.seats[id.User(user)] = role
+		got := s.explain(t, question)
+		if got.Decision != want || want == "allow" && (got.Via != access.ViaGroupRole || got.Role != role || got.NeedsKey || got.Resource != string(someGroup)) {
+			t.Errorf("%s: %+v", role, got)
+		}
+	}
+	elsewhere := question
+	elsewhere.Group = ""
+	if got := s.explain(t, elsewhere); got.Decision != "deny" {
+		t.Errorf("in the whole app: %+v", got)
+	}
+	past := question
+	past.At = s.now()
+	if got := s.explain(t, past); got.Via != authz.ViaNothing {
+		t.Errorf("in the past: %+v", got)
+	}
+	_, err := s.Grant(t.Context(), s.owner(), access.Wish{Subject: user, Permissions: []string{string(authz.GroupsManage)}, Deny: true, Group: string(someGroup)})
+	storetest.OK(t, "deny", err)
+	if got := s.explain(t, question); got.Decision != "deny" || got.Via != authz.ViaGrant {
+		t.Errorf("denied: %+v", got)
+	}
+}
+
+// TestGroupsThatThereAreNot: nothing is granted in one, and nothing explained.
+func TestGroupsThatThereAreNot(t *testing.T) {
+	s := newScene()
+	for _, subject := range []string{s.user(), s.key("messages:send")} {
+		_, err := s.Explain(t.Context(), s.app, access.Question{Subject: subject, Permission: authz.GroupsManage, Group: noGroup})
+		if !fault.Is(err, fault.GroupNotFound) {
+			t.Errorf("explain of %s: %v", subject, err)
+		}
+		_, err = s.Grant(t.Context(), s.owner(), access.Wish{Subject: subject, Permissions: []string{string(authz.GroupsManage)}, Group: string(noGroup)})
+		if !fault.Is(err, fault.GroupNotFound) {
+			t.Errorf("grant to %s: %v", subject, err)
+		}
 	}
 }

@@ -42,6 +42,9 @@ func (s *Service) Grant(ctx context.Context, caller authz.Caller, wish Wish) (Gr
 	if err != nil {
 		return Grant{}, err
 	}
+	if _, err := s.roleIn(ctx, caller.App, statement.Group, "", "group"); err != nil {
+		return Grant{}, err
+	}
 	made := Grant{ID: s.IDs.Grant(), App: caller.App, Subject: wish.Subject, CreatedBy: caller.By(), Reason: wish.Reason,
 		Fingerprint: wish.fingerprint()}
 	if wish.IdempotencyKey != "" {
@@ -74,14 +77,28 @@ func (s *Service) replay(ctx context.Context, standing, asked Grant, err error) 
 func (w Wish) statement() (authz.Statement, error) {
 	statement := authz.Statement{Deny: w.Deny, Group: id.Group(w.Group), Until: w.Until}
 	if w.Group != "" && !id.IsGroup(w.Group) {
-		return statement, invalid("group")
+		return statement, fault.Invalid(fault.Wrong("group", fault.NoGroupID))
 	}
 	if (w.Role == "") == (len(w.Permissions) == 0) || w.Role != "" && w.Deny {
 		return statement, fault.New(fault.GrantUnclear)
 	}
 	var err error
 	statement.Set, err = parse(w.Permissions, "permissions", kindOf(w.Subject))
+	if err == nil {
+		err = checkPlace(w.Permissions, statement.Group)
+	}
 	return statement, err
+}
+
+// checkPlace refuses permissions that nobody is asked for in the group: a denial would promise what it does not keep.
+func checkPlace(names []string, group id.Group) error {
+	had := authz.HadIn(group)
+	for i, name := range names {
+		if !had.Has(authz.Permission(name)) {
+			return fault.Invalid(fault.Field{Name: fmt.Sprintf("permissions[%d]", i), Code: fault.PermissionNotInGroup, Args: []any{name}})
+		}
+	}
+	return nil
 }
 
 // kindOf returns the kind of a subject, which may be gone by now.
@@ -118,15 +135,6 @@ func kindName(kinds authz.Kind) fault.Text {
 	return fault.Text{EN: "keys or users", ZH: "密钥或用户"}
 }
 
-// invalid refuses a field's value, with what more there is to say.
-func invalid(field string, more ...fault.Text) error {
-	wrong := fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}}
-	for _, text := range more {
-		wrong.More = text
-	}
-	return fault.Invalid(wrong)
-}
-
 // put stores the grant for the subject as it is now. Where the ID is taken, made becomes the standing grant.
 func (s *Service) put(ctx context.Context, caller authz.Caller, made *Grant, role string) error {
 	subject, err := s.subject(ctx, caller.App, made.Subject)
@@ -147,7 +155,7 @@ func (s *Service) put(ctx context.Context, caller authz.Caller, made *Grant, rol
 	}
 	now := s.after(subject.ChangedAt)
 	if until := made.Statement.Until; !until.IsZero() && !until.After(now) {
-		return invalid("until", fault.MustBeFuture)
+		return fault.Invalid(fault.Wrong("until", fault.MustBeFuture))
 	}
 	if !subject.EndedAt.IsZero() && !now.Before(subject.EndedAt) {
 		return fault.New(fault.KeyNotActive)

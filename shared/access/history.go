@@ -25,6 +25,8 @@ func eventOf(r record.Record) event { return event{r.At, r.Actor, r.Reason} }
 type state struct {
 	rights authz.Rights
 	policy authz.Policy
+	// seat is the user's role in the group that is asked about; "" for none, and in the past.
+	seat authz.Role
 	// made is when the subject came to be; ended when it stopped or will stop working, zero for never.
 	made, ended event
 	// defaults is when the roles of every user were last chosen; zero for never.

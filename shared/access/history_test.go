@@ -17,9 +17,10 @@ import (
 
 // What the random histories are about: few permissions, so that they meet.
 var (
-	disputed = []string{"messages:send", "messages:read", "users:list", "keys:read", "socket:connect", "tokens:manage"}
-	ofKeys   = []string{"messages:send", "messages:read", "users:list", "keys:read", "tokens:manage"}
-	ofUsers  = []string{"messages:send", "messages:read", "users:list", "socket:connect"}
+	disputed = []string{"groups:send", "groups:read", "users:list", "keys:read", "socket:connect", "tokens:manage"}
+	ofKeys   = []string{"groups:send", "groups:read", "users:list", "keys:read", "tokens:manage"}
+	ofUsers  = []string{"groups:send", "groups:read", "users:list", "socket:connect"}
+	inGroups = []string{"groups:send", "groups:read"}
 	places   = []string{"", "g_0000000000000000000001", "g_0000000000000000000002"}
 )
 
@@ -138,6 +139,9 @@ func (s *saga) give(subject string) {
 	if id.IsKey(subject) {
 		held = ofKeys
 	}
+	if wish.Group != "" {
+		held = inGroups
+	}
 	if rapid.Bool().Draw(s.r, "by role") {
 		wish.Role = rapid.SampledFrom(append(s.roles, "moderator", "bot")).Draw(s.r, "role")
 	} else {
@@ -171,8 +175,12 @@ func (s *saga) unless(err error, met ...fault.Code) {
 // ask compares answers of now with what decides, and keeps them.
 func (s *saga) ask() {
 	for range 3 {
+		where, about := rapid.SampledFrom(places).Draw(s.r, "where"), disputed
+		if where != "" {
+			about = inGroups
+		}
 		question := access.Question{Subject: rapid.SampledFrom(s.subjects).Draw(s.r, "who"),
-			Permission: authz.Permission(rapid.SampledFrom(disputed).Draw(s.r, "what")), Group: id.Group(rapid.SampledFrom(places).Draw(s.r, "where"))}
+			Permission: authz.Permission(rapid.SampledFrom(about).Draw(s.r, "what")), Group: id.Group(where)}
 		got, want := s.answered(question), s.decided(question)
 		got.question, want.question.At = want.question, s.now()
 		got.question.At = s.now()

@@ -138,16 +138,16 @@ func (r reviewer) permissions(subject Subject, made map[id.Grant]time.Time) []Re
 	}
 	found := []ReviewedPermission{}
 	for _, group := range groups {
-		for _, entry := range authz.Catalogue {
-			decision := subject.Rights.Decide(&r.policy, entry.Permission, group, r.now)
-			everywhere := group != "" && subject.Rights.Decide(&r.policy, entry.Permission, "", r.now).Allowed
+		for _, permission := range authz.HadIn(group).Permissions() {
+			decision := subject.Rights.Decide(&r.policy, permission, group, r.now)
+			everywhere := group != "" && subject.Rights.Decide(&r.policy, permission, "", r.now).Allowed
 			if !decision.Allowed || decision.Via == authz.ViaDefault || everywhere {
 				continue
 			}
 			since, known := r.since(subject, decision.Statement, made)
-			each := ReviewedPermission{Permission: entry.Permission, Group: group, Via: decision.Via, GrantID: decision.Statement.Grant,
-				Since: optional(since), Unused: known && r.unused(subject, entry.Permission, since)}
-			if day, noted := subject.Rights.Used[entry.Permission]; noted {
+			each := ReviewedPermission{Permission: permission, Group: group, Via: decision.Via, GrantID: decision.Statement.Grant,
+				Since: optional(since), Unused: known && r.unused(subject, permission, since)}
+			if day, noted := subject.Rights.Used[permission]; noted {
 				each.LastUsed = time.Unix(0, 0).UTC().AddDate(0, 0, int(day)).Format(time.DateOnly)
 			}
 			found = append(found, each)
@@ -179,7 +179,7 @@ func (r reviewer) grant(subject Subject, statement authz.Statement, made map[id.
 	if !known || !active {
 		return reviewed
 	}
-	given := statement.Effect(&r.policy).Allow & authz.HeldBy(subject.Rights.Kind)
+	given := statement.Effect(&r.policy).Allow & authz.HeldBy(subject.Rights.Kind) & authz.HadIn(statement.Group)
 	for _, permission := range given.Permissions() {
 		decision := subject.Rights.Decide(&r.policy, permission, statement.Group, r.now)
 		byDefault := decision.Allowed && decision.Via == authz.ViaDefault // whose use is not written down

@@ -102,24 +102,24 @@ func TestReviewOfAKey(t *testing.T) {
 func TestReviewOfAUser(t *testing.T) {
 	s := newScene()
 	user, plain := s.user(), s.user()
-	role := s.role(t, "support", []string{"users:list", "messages:send", "keys:manage"}, nil)
+	role := s.role(t, "support", []string{"groups:manage", "messages:send", "keys:manage"}, nil)
 	given := s.grant(t, access.Wish{Subject: user, Role: "support"})
-	grouped := s.grant(t, access.Wish{Subject: user, Permissions: []string{"records:read", "users:list"}, Group: string(someGroup), Until: s.now().Add(100 * day)})
+	grouped := s.grant(t, access.Wish{Subject: user, Permissions: []string{"groups:manage", "groups:own"}, Group: string(someGroup), Until: s.now().Add(100 * day)})
 	denied := s.grant(t, access.Wish{Subject: user, Permissions: []string{"tickets:create"}, Deny: true})
 	s.clock.Advance(75 * day)
 	got := s.review(t, 75, user)
 	same(t, "permissions", got.Permissions, []access.ReviewedPermission{
-		{Permission: authz.UsersList, Via: authz.ViaGrant, GrantID: given.ID, Since: &given.CreatedAt, Unused: true},
-		{Permission: authz.RecordsRead, Group: someGroup, Via: authz.ViaGrant, GrantID: grouped.ID, Since: &grouped.CreatedAt},
+		{Permission: authz.GroupsManage, Via: authz.ViaGrant, GrantID: given.ID, Since: &given.CreatedAt, Unused: true},
+		{Permission: authz.GroupsOwn, Group: someGroup, Via: authz.ViaGrant, GrantID: grouped.ID, Since: &grouped.CreatedAt},
 	})
 	same(t, "grants", got.Grants, []access.ReviewedGrant{
-		{GrantID: given.ID, Effect: "allow", Role: role.ID, CreatedAt: &given.CreatedAt, Unused: []authz.Permission{authz.UsersList}},
-		{GrantID: grouped.ID, Effect: "allow", Permissions: []string{"records:read", "users:list"}, Group: someGroup,
+		{GrantID: given.ID, Effect: "allow", Role: role.ID, CreatedAt: &given.CreatedAt, Unused: []authz.Permission{authz.GroupsManage}},
+		{GrantID: grouped.ID, Effect: "allow", Permissions: []string{"groups:manage", "groups:own"}, Group: someGroup,
 			Until: &grouped.Statement.Until, CreatedAt: &grouped.CreatedAt, Unused: []authz.Permission{}},
 		{GrantID: denied.ID, Effect: "deny", Permissions: []string{"tickets:create"}, CreatedAt: &denied.CreatedAt, Unused: []authz.Permission{}},
 	})
 	same(t, "findings", got.Findings, []access.Finding{access.ExpiresSoon, access.RoleWiderThanUsed, access.UnusedPermissions})
-	s.used(t, user, authz.UsersList)
+	s.used(t, user, authz.GroupsManage)
 	same(t, "findings", s.review(t, 75, user).Findings, []access.Finding{access.ExpiresSoon})
 	s.clock.Advance(25 * day)
 	got = s.review(t, 3650, user)

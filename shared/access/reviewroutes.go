@@ -15,7 +15,7 @@ import (
 type explainInput struct {
 	Subject    string     `query:"subject" required:"true" maxLength:"64" doc:"The ID of a key, of a user, or of a developer of the account." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	Permission string     `query:"permission" required:"true" maxLength:"64" doc:"The permission." example:"users:list"`
-	Resource   string     `query:"resource" default:"app" maxLength:"64" doc:"app for the whole app, or the ID of a group." example:"app"`
+	Resource   string     `query:"resource" default:"app" minLength:"1" maxLength:"64" doc:"app for the whole app, or the ID of a group." example:"app"`
 	At         api.Moment `query:"at" doc:"A moment of the past, in RFC 3339; absent for now. For developers there is only now." example:"2026-07-01T12:00:00Z"`
 }
 
@@ -29,7 +29,7 @@ func (in *explainInput) question() (Question, error) {
 		question.Group = ""
 	}
 	if in.At.Sent && in.At.Time.Unix() < 0 {
-		return question, invalid("at", since1970)
+		return question, fault.Invalid(fault.Wrong("at", since1970))
 	}
 	question.At = in.At.Time
 	return question, nil
@@ -51,8 +51,8 @@ func ReviewRoutes(edge *api.API, service *Service, signer cursor.Signer) {
 		ID: "explain-authorization", Method: http.MethodGet, Path: "/authorizations/explain", Tag: "Authorization", Status: http.StatusOK,
 		Summary: "Tell who may do what and why, now or at a moment of the past", Permission: authz.GrantsRead,
 		Description: "What holds now is what the next request is judged by. What held at a moment of the past comes from the records, with the grants and roles of that moment; " +
-			"records of the last second may not be in it yet.",
-		Errors: []fault.Code{fault.SubjectNotFound, fault.PermissionUnknown},
+			"records of the last second may not be in it yet, and what a role inside a group gave its owner and admins is not: the group's own log tells who was what.",
+		Errors: []fault.Code{fault.SubjectNotFound, fault.PermissionUnknown, fault.GroupNotFound},
 	}, r.explain)
 	api.Register(edge, api.Operation{
 		ID: "review-authorizations", Method: http.MethodGet, Path: "/authorizations/review", Tag: "Authorization", Status: http.StatusOK,

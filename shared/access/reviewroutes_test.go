@@ -55,11 +55,11 @@ func TestExplainRoute(t *testing.T) {
 	s := newScene()
 	r := s.reviewer(s.owner())
 	user := s.user()
-	given := s.grant(t, access.Wish{Subject: user, Permissions: []string{"users:list"}, Group: string(someGroup), Reason: "on duty"})
-	query := url.Values{"subject": {user}, "permission": {"users:list"}, "resource": {string(someGroup)}}
-	want := map[string]any{"subject": user, "permission": "users:list", "resource": string(someGroup), "at": "2096-03-14T12:00:00.123Z",
+	given := s.grant(t, access.Wish{Subject: user, Permissions: []string{"groups:manage"}, Group: string(someGroup), Reason: "on duty"})
+	query := url.Values{"subject": {user}, "permission": {"groups:manage"}, "resource": {string(someGroup)}}
+	want := map[string]any{"subject": user, "permission": "groups:manage", "resource": string(someGroup), "at": "2096-03-14T12:00:00.123Z",
 		"decision": "allow", "via": "grant", "since": "2096-03-14T12:00:00.123Z", "by": sceneOwner, "reason": "on duty", "needs_key": true,
-		"grant": map[string]any{"grant_id": string(given.ID), "subject": user, "effect": "allow", "permissions": []any{"users:list"},
+		"grant": map[string]any{"grant_id": string(given.ID), "subject": user, "effect": "allow", "permissions": []any{"groups:manage"},
 			"group": string(someGroup), "created_at": "2096-03-14T12:00:00.123Z", "created_by": sceneOwner, "reason": "on duty"}}
 	for _, at := range []string{"", "2096-03-14T12:00:00.123Z", "2096-03-14T20:00:00.1234+08:00"} {
 		query.Set("at", at)

@@ -76,12 +76,15 @@ type permissionView struct {
 	Description string           `json:"description" doc:"What it allows, in the language of Accept-Language."`
 	Holders     []string         `json:"holders" nullable:"false" doc:"Who can have it: developers, keys, users."`
 	Beyond      bool             `json:"beyond_own_data" doc:"Whether a user's token has it only where the key that minted it has it too."`
+	InGroup     bool             `json:"in_group" doc:"Whether it can be granted and denied in one group."`
 	Roles       []authz.Role     `json:"roles" nullable:"false" doc:"The built-in roles that have it."`
 }
 
 type emptyInput struct{}
 
-func (r routes) roles(edge *api.API) {
+// RoleRoutes adds the operations on permissions, roles, and what every user has.
+func RoleRoutes(edge *api.API, service *Service) {
+	r := routes{Service: service}
 	route := func(name, method, path, summary string, permission authz.Permission, errors ...fault.Code) api.Operation {
 		return api.Operation{ID: name, Method: method, Path: path, Tag: "Authorization", Status: http.StatusOK, Summary: summary,
 			Permission: permission, Errors: errors}
@@ -113,7 +116,7 @@ func (r routes) permissions(ctx context.Context, _ authz.Caller, _ *emptyInput) 
 	for _, entry := range authz.Catalogue {
 		text := fault.Text{EN: entry.EN, ZH: entry.ZH}
 		view := permissionView{Permission: entry.Permission, Description: text.In(api.LanguageOf(ctx)), Beyond: entry.Beyond && entry.Holders&authz.Users != 0,
-			Holders: []string{}, Roles: entry.Roles}
+			Holders: []string{}, InGroup: entry.InGroup(), Roles: entry.Roles}
 		for _, holder := range []struct {
 			kind authz.Kind
 			name string

@@ -51,6 +51,9 @@ func text(of *string) string {
 	return *of
 }
 
+// anID says that a name would be taken for the ID of a role.
+var anID = fault.Text{EN: "It looks like the ID of a role.", ZH: "不能与角色 ID 的形式相同。"}
+
 // of returns the role after the wish.
 func (w RoleWish) of(role Role) (Role, error) {
 	if w.Name != nil {
@@ -59,8 +62,11 @@ func (w RoleWish) of(role Role) (Role, error) {
 	if w.Description != nil {
 		role.Description = *w.Description
 	}
-	if !name.Handle(role.Name) || id.IsRole(role.Name) {
-		return Role{}, invalid("name")
+	if !name.Handle(role.Name) {
+		return Role{}, fault.Invalid(fault.Wrong("name", fault.NoHandle))
+	}
+	if id.IsRole(role.Name) {
+		return Role{}, fault.Invalid(fault.Wrong("name", anID))
 	}
 	for field, names := range map[string][]string{"permissions": w.Permissions, "denied": w.Denied} {
 		if names == nil {

@@ -21,10 +21,10 @@ type ReasonQuery struct {
 // GrantFields are what a grant shall be, on the wire.
 type GrantFields struct {
 	Subject     string     `json:"subject" maxLength:"64" doc:"Who: the ID of a key or of a user." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
-	Role        string     `json:"role,omitempty" maxLength:"64" doc:"The role that is given, by ID or name; or permissions." example:"moderator"`
+	Role        string     `json:"role,omitempty" minLength:"1" maxLength:"64" doc:"The role that is given, by ID or name; or permissions." example:"moderator"`
 	Permissions []string   `json:"permissions,omitempty" maxItems:"64" nullable:"false" doc:"What is granted or denied; or a role." example:"[\"users:list\"]"`
 	Effect      string     `json:"effect,omitempty" enum:"allow,deny" doc:"deny forbids the permissions, whatever else allows them; allow where absent."`
-	Group       string     `json:"group,omitempty" maxLength:"64" doc:"The one group in which it holds; the whole app where absent."`
+	Group       string     `json:"group,omitempty" minLength:"1" maxLength:"64" doc:"The one group in which it holds; the whole app where absent."`
 	Until       *time.Time `json:"until,omitempty" doc:"When it ends by itself; absent for never."`
 	Reason      string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the records." example:"on duty this week"`
 }
@@ -78,16 +78,15 @@ type routes struct {
 	signer cursor.Signer
 }
 
-// Routes adds the operations on roles and grants.
-func Routes(edge *api.API, service *Service, signer cursor.Signer) {
+// GrantRoutes adds the operations on grants.
+func GrantRoutes(edge *api.API, service *Service, signer cursor.Signer) {
 	r := routes{service, signer}
 	r.grants(edge)
 	r.bulk(edge)
-	r.roles(edge)
 }
 
 // granting are the refusals of a grant.
-var granting = []fault.Code{fault.SubjectNotFound, fault.PermissionUnknown, fault.PermissionUnfit, fault.RoleNotFound,
+var granting = []fault.Code{fault.SubjectNotFound, fault.PermissionUnknown, fault.PermissionUnfit, fault.PermissionNotInGroup, fault.GroupNotFound, fault.RoleNotFound,
 	fault.GrantUnclear, fault.GrantExceeds, fault.KeyNotActive, fault.TooMany, fault.AppDeleted}
 
 func (r routes) grants(edge *api.API) {

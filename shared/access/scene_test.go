@@ -34,13 +34,27 @@ type scene struct {
 	store *accesstest.Store
 	clock *clocktest.Clock
 	app   id.App
+	seats seats
+}
+
+// seats implement access.Groups: the roles of users in all groups but noGroup.
+type seats map[id.User]authz.Role
+
+// noGroup is the ID of no group.
+const noGroup = id.Group("g_0000000000000000000000")
+
+func (s seats) Role(_ context.Context, _ id.App, group id.Group, user id.User) (authz.Role, error) {
+	if group == noGroup {
+		return "", access.ErrNotFound
+	}
+	return s[user], nil
 }
 
 const sceneOwner = "dev_0000000000000000000001"
 
 func newScene() *scene {
-	s := &scene{store: accesstest.NewStore(), clock: clocktest.New(storetest.Noon()), app: id.Source{}.App()}
-	s.Service = &access.Service{Store: s.store, Records: s.store.Logs, Sockets: idle{}, Keys: idle{}, Tasks: idle{}, Clock: s.clock}
+	s := &scene{store: accesstest.NewStore(), clock: clocktest.New(storetest.Noon()), app: id.Source{}.App(), seats: seats{}}
+	s.Service = &access.Service{Store: s.store, Records: s.store.Logs, Sockets: idle{}, Keys: idle{}, Tasks: idle{}, Groups: s.seats, Clock: s.clock}
 	return s
 }
 

@@ -45,6 +45,13 @@ type Members interface {
 	Standing(ctx context.Context, app id.App, developer id.Developer) (role authz.Role, since time.Time, ok bool, err error)
 }
 
+// Groups tells of groups and of who is in them.
+type Groups interface {
+	// Role returns the role that the user has in the group, "" for one who is no member, or for no user; ErrNotFound where there is
+	// no such group.
+	Role(ctx context.Context, app id.App, group id.Group, user id.User) (authz.Role, error)
+}
+
 // Service grants, revokes, makes roles, and explains.
 type Service struct {
 	Store   Store
@@ -54,8 +61,10 @@ type Service struct {
 	Tasks   Tasks
 	// Members may be nil where developers are not explained.
 	Members Members
-	Clock   clock.Clock
-	IDs     id.Source
+	// Groups may be nil where nothing is granted nor explained.
+	Groups Groups
+	Clock  clock.Clock
+	IDs    id.Source
 }
 
 const (
@@ -78,7 +87,7 @@ func untilUnchanged(ctx context.Context, change func() error) error {
 		case <-time.After(pause/2 + rand.N(pause)): // those who collided shall not collide again
 		}
 	}
-	return fault.Wrap(ErrChanged, fault.Unavailable)
+	return fault.Wrap(ErrChanged, fault.Overtaken)
 }
 
 // after returns the time of a change of what was changed last at a time: as it is kept, and later than that one. The order
@@ -134,6 +143,19 @@ func refusal(err error) error {
 		return fault.New(fault.AppDeleted)
 	}
 	return err
+}
+
+// roleIn returns the role that the user has in the group, "" for none, also where there is no group or no user; a group that is none
+// is refused as the field.
+func (s *Service) roleIn(ctx context.Context, app id.App, group id.Group, user id.User, field string) (authz.Role, error) {
+	if group == "" {
+		return "", nil
+	}
+	role, err := s.Groups.Role(ctx, app, group, user)
+	if errors.Is(err, ErrNotFound) {
+		return "", fault.Invalid(fault.Field{Name: field, Code: fault.GroupNotFound})
+	}
+	return role, err
 }
 
 // lacking refuses a caller who would give subjects of the kinds a permission that it cannot hand on to them.

@@ -22,7 +22,7 @@ import (
 func (s *scene) ask(t *testing.T, method, path, body string) (status int, answer map[string]any) {
 	t.Helper()
 	edge := api.New(apitest.Everybody{Caller: s.owner()}, api.Log{})
-	access.Routes(edge, s.Service, sealtest.NewKeyring())
+	access.GrantRoutes(edge, s.Service, sealtest.NewKeyring())
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
 	request.Header.Set("X-Api-Key", "any")
 	recorder := httptest.NewRecorder()

@@ -56,7 +56,7 @@ func ParseEmail(text, field string) (Email, error) {
 // name shall pass for another part of a page or a mail.
 func checkName(text, field string) error {
 	if !name.Plain(text) {
-		return fault.Invalid(fault.Field{Name: field, Code: fault.FieldInvalid, Args: []any{field}})
+		return fault.Invalid(fault.Wrong(field, fault.NotPlain))
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (s *Service) TurnOffFactor(ctx context.Context, caller authz.Caller, proof 
 	}
 	err = s.Logins.RemoveFactor(ctx, developer.ID, developer.Version, s.own(caller, record.FactorRemoved))
 	if errors.Is(err, ErrChanged) { // the password was changed at the same moment, perhaps to a shorter one
-		return fault.Wrap(err, fault.Unavailable)
+		return fault.Wrap(err, fault.Overtaken)
 	}
 	if err != nil {
 		return err

@@ -196,7 +196,7 @@ func joined(err error) error {
 	case errors.Is(err, ErrFull):
 		return fault.Wrap(err, fault.TooMany, MaxMembers)
 	case errors.Is(err, ErrTaken): // somebody signed up with the address between the look and the step
-		return fault.Wrap(err, fault.Unavailable)
+		return fault.Wrap(err, fault.Overtaken)
 	}
 	return spent(err)
 }
@@ -256,7 +256,7 @@ func kept(err error) error {
 	case errors.Is(err, ErrLastOwner):
 		return fault.Wrap(err, fault.LastOwner)
 	case errors.Is(err, ErrChanged): // two changes at once: the next look shows how it stands
-		return fault.Wrap(err, fault.Unavailable)
+		return fault.Wrap(err, fault.Overtaken)
 	}
 	return err
 }

@@ -6,6 +6,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/input"
 	"github.com/tokenim/tokenim/shared/plainjson"
 	"github.com/tokenim/tokenim/shared/record"
@@ -32,7 +34,7 @@ type Authenticator interface {
 	// Session checks a developer's session, and that the app that the request chooses, if any, is one of the account's.
 	Session(ctx context.Context, text string, request authz.Request) (authz.Caller, error)
 	// Note writes down that the caller, who has the permission, uses it.
-	Note(ctx context.Context, caller authz.Caller, permission authz.Permission)
+	Note(ctx context.Context, caller authz.Caller, asked authz.Asked)
 }
 
 // Recorder keeps records of what is read. A record.Store is one.
@@ -49,6 +51,8 @@ type API struct {
 	authenticator Authenticator
 	recorder      Recorder
 	log           Log
+	// bodies are the limits of those operations, by their pattern in mux, that have one of their own.
+	bodies map[string]int
 }
 
 // New returns an API without operations.
@@ -60,7 +64,7 @@ func New(authenticator Authenticator, log Log) *API {
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
 	}
-	return &API{mux: mux, fallback: unknownRoute, huma: humago.New(mux, config), authenticator: authenticator, log: log}
+	return &API{mux: mux, fallback: unknownRoute, huma: humago.New(mux, config), authenticator: authenticator, log: log, bodies: map[string]int{}}
 }
 
 // RecordTo sets where the reads of operations that are Recorded are recorded; it has to be set where there are any.
@@ -89,6 +93,9 @@ type Operation struct {
 	// Inside says that the handler asks for the permission, because who has it depends on what the request names: on the
 	// caller's role in a group. The edge asks for the credential only.
 	Inside bool
+	// ForAny, where set, is the permission with which the caller does it to any user, also to one for whom it could not act;
+	// Permission is then not asked for.
+	ForAny authz.Permission
 	// Actor says where the acting user stands; the zero value for operations without one.
 	Actor ActorFrom
 	// Recorded marks what shows the data of an app's users: whoever reads it as a developer, or as a user who reaches beyond
@@ -96,6 +103,8 @@ type Operation struct {
 	Recorded bool
 	// Status is the status of success.
 	Status int
+	// MaxBody is how many bytes of a body it takes; 0 for what all others do.
+	MaxBody int
 	// Errors are the codes that the handler itself may answer, for the description.
 	Errors []fault.Code
 }
@@ -104,30 +113,42 @@ type Operation struct {
 // answer in a field Body.
 func Register[I, O any](a *API, operation Operation, handle func(ctx context.Context, caller authz.Caller, input *I) (*O, error)) {
 	declared := operation.declare()
+	if operation.MaxBody > 0 {
+		a.bodies[operation.Method+" "+operation.Path] = operation.MaxBody
+	}
 	declared.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
-		caller, err := a.admit(ctx, operation)
+		in, err := a.admitFor(ctx, operation)
 		if err != nil {
 			a.writeProblem(ctx, refuse(ctx.Context(), err))
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, admitted{caller, ctx.Param("id")}))
+		next(huma.WithValue(ctx, callerKey{}, in))
 	}}
 	huma.Register(a.huma, declared, func(ctx context.Context, input *I) (*O, error) {
 		in, _ := ctx.Value(callerKey{}).(admitted)
-		if err := a.record(ctx, operation, in); err != nil {
-			return nil, refuse(ctx, err)
+		_, named := any((*O)(nil)).(Named)
+		early := !named || in.target == "" || id.Reserved(in.target)
+		if early {
+			if err := a.record(ctx, operation, in); err != nil {
+				return nil, refuse(ctx, err)
+			}
 		}
 		if !operation.Inside {
-			a.authenticator.Note(ctx, in.caller, operation.Permission)
+			a.authenticator.Note(ctx, in.caller, in.by)
 		}
 		caller, asked := in.caller.Noting()
 		output, err := handle(ctx, caller, input)
+		if !early {
+			if unrecorded := a.record(ctx, operation, in.named(output)); unrecorded != nil {
+				return nil, refuse(ctx, unrecorded)
+			}
+		}
 		if err != nil {
 			return nil, refuse(ctx, err)
 		}
 		if operation.Inside {
-			for _, permission := range *asked {
-				a.authenticator.Note(ctx, in.caller, permission)
+			for _, each := range *asked {
+				a.authenticator.Note(ctx, in.caller, each)
 			}
 		}
 		return output, nil
@@ -139,13 +160,29 @@ type callerKey struct{}
 // admitted is a caller who may do what it asks for, and the ID in the path that it asks about.
 type admitted struct {
 	caller authz.Caller
+	// by is what admits it.
+	by     authz.Asked
 	target string
+}
+
+// Named is an output that tells the ID of what it shows. A path may name it otherwise, and names are in no record: it could not
+// be taken out when the user is erased.
+type Named interface{ Target() string }
+
+// named returns the same with the target that the output names, "" for none.
+func (a admitted) named(output any) admitted {
+	a.target = ""
+	if known, ok := output.(Named); ok {
+		a.target = known.Target()
+	}
+	return a
 }
 
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	seen, r := newRequest(r)
+	_, route := a.mux.Handler(r)
+	seen, r := newRequest(r, cmp.Or(a.bodies[route], maxBody))
 	r.Body = io.NopCloser(newReader(seen.body))
 	// Bodies are JSON whatever the header says: curl's -d calls them a form. Answers are JSON too.
 	r.Header.Set("Content-Type", "application/json")
@@ -159,7 +196,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.log.Request(r.Context(), seen.id, r.Pattern, seen.refusal, time.Since(started))
 	}()
-	_, route := a.mux.Handler(r)
 	if route == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect; nothing of ours lies at such a path
 		a.fallback(w, r)
 		return

@@ -21,6 +21,24 @@ type KeyInBody struct {
 	APIKey string `json:"api_key,omitempty" doc:"The API key, where it is not sent in a header." example:"tk_…"`
 }
 
+// admitFor admits who may do it for itself, or for the user that it acts for; else who may do it to any user.
+func (a *API) admitFor(ctx huma.Context, operation Operation) (admitted, error) {
+	caller, err := a.admit(ctx, operation)
+	in := admitted{caller, operation.asks(ctx), ctx.Param("id")}
+	if operation.Actor.path == "id" && caller.User != "" {
+		in.target = string(caller.User) // the path may have its name
+	}
+	if err == nil || operation.ForAny == "" {
+		return in, err
+	}
+	any := operation
+	any.Permission, any.Actor, any.ForAny = operation.ForAny, ActorFrom{}, ""
+	if caller, refused := a.admit(ctx, any); refused == nil {
+		return admitted{caller, any.asks(ctx), in.target}, nil
+	}
+	return in, err
+}
+
 // admit judges a request before its body is validated: the credential first, then the permission, then the acting user,
 // then the form of the query and the body.
 func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error) {
@@ -37,7 +55,8 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 		(fault.Is(err, fault.AppNotFound) || fault.Is(err, fault.AppDeleted)) {
 		err = nil // the app that a console always names does not matter to what is done in an account
 	}
-	denied := caller.Require(operation.Permission)
+	asked := operation.asks(ctx)
+	denied := caller.RequireIn(asked.Permission, asked.Group)
 	if operation.Inside && fault.Is(denied, fault.PermissionDenied) {
 		denied = nil
 	}
@@ -51,6 +70,12 @@ func (a *API) admit(ctx huma.Context, operation Operation) (authz.Caller, error)
 		return authz.Caller{}, malformed
 	}
 	return caller, err
+}
+
+// asks returns what the request asks for: either parameter in its path can be a group, or a group's conversation. All others are
+// users or numbers.
+func (o Operation) asks(ctx huma.Context) authz.Asked {
+	return authz.AskAt(o.Permission, ctx.Param("id"), ctx.Param("conversation"))
 }
 
 func (a *API) authenticate(ctx huma.Context, seen *request, operation Operation) (authz.Caller, error) {

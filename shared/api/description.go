@@ -41,14 +41,15 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // always are the codes that the edge itself may answer, whatever the operation.
-var always = []fault.Code{fault.Unavailable, fault.Internal}
+var always = []fault.Code{fault.Overtaken, fault.Unavailable, fault.Internal}
 
 // withCredential are those of every operation that needs a credential.
 var withCredential = []fault.Code{fault.APIKeyMissing, fault.CredentialConflict, fault.PermissionDenied}
 
 // withKey are those of operations in an app, which keys and tokens can be good for.
 var withKey = []fault.Code{fault.APIKeyMalformed, fault.APIKeyUnknown, fault.APIKeyExpired, fault.APIKeyRevoked,
-	fault.SourceNotAllowed, fault.AppDeleted, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked}
+	fault.SourceNotAllowed, fault.AppDeleted, fault.TokenInvalid, fault.TokenExpired, fault.TokenRevoked,
+	fault.UserDeactivated}
 
 // withSession are those of operations that a developer's session can be good for.
 var withSession = []fault.Code{fault.SessionInvalid, fault.SessionExpired, fault.CrossSiteRequest}
@@ -64,7 +65,7 @@ var withBody = []fault.Code{fault.BodyMissing, fault.BodyNotJSON, fault.BodyNotO
 func (o Operation) declare() huma.Operation {
 	declared := huma.Operation{
 		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, DefaultStatus: o.Status, Tags: []string{o.Tag},
-		Description: strings.TrimSpace(o.Description + "\n\nPermission: `" + string(o.Permission) + "`."),
+		Description: strings.TrimSpace(o.Description + "\n\nPermission: `" + string(o.Permission) + "`" + o.forAny() + "."),
 		Extensions:  map[string]any{"x-permission": string(o.Permission)},
 	}
 	codes := slices.Concat(o.Errors, withFields, always)
@@ -78,6 +79,14 @@ func (o Operation) declare() huma.Operation {
 	}
 	declared.Responses = responses(codes)
 	return declared
+}
+
+// forAny tells of the permission that takes the place of the operation's own.
+func (o Operation) forAny() string {
+	if o.ForAny == "" {
+		return ""
+	}
+	return "; `" + string(o.ForAny) + "` for any user"
 }
 
 // credentials returns what the operation can be called with, and the codes that this brings.

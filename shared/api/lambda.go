@@ -57,16 +57,14 @@ func toRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 }
 
 // address returns the path and the query of the event. The path is set, not parsed: a "?" that was escaped in it stays one
-// of its characters.
+// of its characters. API Gateway has decoded it, but for the escape of the percent sign, which is decoded here: decoding all of it
+// would take a name for another.
 func address(event events.APIGatewayV2HTTPRequest) *url.URL {
 	path := event.RawPath
 	if stage := event.RequestContext.Stage; stage != "" && stage != "$default" {
 		path = strings.TrimPrefix(path, "/"+stage)
 	}
-	if decoded, err := url.PathUnescape(path); err == nil {
-		path = decoded
-	}
-	return &url.URL{Path: path, RawQuery: event.RawQueryString}
+	return &url.URL{Path: strings.ReplaceAll(path, "%25", "%"), RawQuery: event.RawQueryString}
 }
 
 // answerWriter collects an answer.

@@ -18,11 +18,11 @@ func checkQuery(query string) error {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
 		name, err := unescaped(rawName)
 		if err != nil {
-			return fieldInvalid(rawName)
+			return fault.Invalid(fault.Wrong(rawName, notEscaped))
 		}
 		value, err := unescaped(rawValue)
 		if err != nil {
-			return fieldInvalid(name)
+			return fault.Invalid(fault.Wrong(name, notEscaped))
 		}
 		if !keepable(name) || !keepable(value) {
 			return fault.New(fault.TextInvalid, at)
@@ -47,6 +47,5 @@ func unescaped(text string) (string, error) {
 // keepable tells whether a text of a query is one that a body may hold.
 func keepable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-func fieldInvalid(name string) error {
-	return fault.Invalid(fault.Field{Name: name, Code: fault.FieldInvalid, Args: []any{name}})
-}
+// notEscaped says that a part of a query is not escaped as it has to be.
+var notEscaped = fault.Text{EN: "It is not escaped as in URLs; a semicolon is %3B there.", ZH: "未按 URL 规则转义；分号须写作 %3B。"}

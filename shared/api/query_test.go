@@ -28,7 +28,7 @@ func (o owner) Session(ctx context.Context, text string, request authz.Request) 
 	return o.Key(ctx, text, request)
 }
 
-func (owner) Note(context.Context, authz.Caller, authz.Permission) {}
+func (owner) Note(context.Context, authz.Caller, authz.Asked) {}
 
 type gone struct{ Body struct{} }
 

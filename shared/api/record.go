@@ -14,7 +14,8 @@ type reading struct {
 }
 
 // record writes down that a developer, or a user who reaches beyond its own data, reads what the operation shows. It comes
-// before the answer: without the record nothing is shown.
+// before the answer: without the record nothing is shown. Where the path names what is shown otherwise than by its ID, the record
+// comes once that is known.
 func (a *API) record(ctx context.Context, operation Operation, in admitted) error {
 	entry, _ := authz.Lookup(operation.Permission)
 	caller := in.caller

@@ -14,7 +14,8 @@ import (
 	"github.com/tokenim/tokenim/shared/strictjson"
 )
 
-// maxBody bounds a request's body. The largest that we take is a message of 4 KB with every character escaped.
+// maxBody bounds the body of a request, unless its operation says otherwise. The largest is a message of 4 KB with every character
+// escaped.
 const maxBody = 64 << 10
 
 // request is what the edge knows about the request that is being answered.
@@ -63,8 +64,8 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
-// newRequest reads the request's body and language.
-func newRequest(r *http.Request) (*request, *http.Request) {
+// newRequest reads the request's language, and its body up to the limit in bytes.
+func newRequest(r *http.Request, limit int) (*request, *http.Request) {
 	seen := &request{language: Language(r.Header.Get("Accept-Language")), origin: origin{header: r.Header.Clone(), host: r.Host},
 		query: checkQuery(r.URL.RawQuery)}
 	seen.source, _ = r.Context().Value(sourceKey{}).(netip.Addr)
@@ -72,12 +73,12 @@ func newRequest(r *http.Request) (*request, *http.Request) {
 	if seen.id == "" {
 		seen.id = randomID()
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	switch {
 	case err != nil:
 		seen.malformed = fault.New(fault.BodyNotJSON, 0)
-	case len(body) > maxBody:
-		seen.malformed = fault.New(fault.BodyTooLarge, maxBody)
+	case len(body) > limit:
+		seen.malformed = fault.New(fault.BodyTooLarge, limit)
 	default:
 		seen.members, seen.malformed = strictjson.Object(body)
 	}

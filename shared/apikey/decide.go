@@ -31,7 +31,7 @@ func (s *Service) untilDecided(ctx context.Context, maker Maker, do func(Maker) 
 
 // overtaken tells whether the error says that a key is another than it was read, and may be read again.
 func overtaken(err error) bool {
-	return fault.Is(err, fault.Unavailable) && (errors.Is(err, ErrMakerChanged) || errors.Is(err, ErrNotRotatable))
+	return fault.Is(err, fault.Overtaken) && (errors.Is(err, ErrMakerChanged) || errors.Is(err, ErrNotRotatable))
 }
 
 // reread returns the maker as it is now, if it still may make keys.

@@ -142,7 +142,7 @@ func TestWhoStillMayMakesKeys(t *testing.T) {
 			err := do()
 			if often == 2 {
 				storetest.OK(t, way, err)
-			} else if !fault.Is(err, fault.Unavailable) || !errors.Is(err, apikey.ErrMakerChanged) {
+			} else if !fault.Is(err, fault.Overtaken) || !errors.Is(err, apikey.ErrMakerChanged) {
 				t.Errorf("%s by a key that changes without end: %v", way, err)
 			}
 		}

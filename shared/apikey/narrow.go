@@ -39,7 +39,7 @@ func (s *Service) Narrow(ctx context.Context, app id.App, keyID id.Key, remove [
 		}
 		return after, err
 	}
-	return Key{}, fault.Wrap(errors.New("narrow a key: overtaken too often"), fault.Unavailable)
+	return Key{}, fault.TooOften("narrow a key")
 }
 
 // split returns the scopes that stay and those that go.

@@ -157,9 +157,9 @@ func TestOvertaken(t *testing.T) {
 	key, _ := f.create(t, apikey.Request{Scopes: f.maker.Scopes})
 	f.Store, f.maker.Scopes = alwaysChanged{f.store}, authz.Scopes()
 	_, err := f.Narrow(t.Context(), f.maker.App, key.ID, []string{"messages:send"}, record.Origin{})
-	wantCode(t, "Narrow", err, fault.Unavailable)
+	wantCode(t, "Narrow", err, fault.Overtaken)
 	_, text, err := f.Rotate(t.Context(), f.maker, key.ID, apikey.Rotation{})
-	wantCode(t, "Rotate", err, fault.Unavailable)
+	wantCode(t, "Rotate", err, fault.Overtaken)
 	if text != "" || !errors.Is(err, apikey.ErrNotRotatable) {
 		t.Errorf("Rotate: %v", err)
 	}

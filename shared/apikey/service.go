@@ -103,11 +103,11 @@ func (s *Service) newID(maker Maker, idempotencyKey string) id.Key {
 
 // mint gives a new key its secret and has it stored, if its maker may make it.
 func (s *Service) mint(ctx context.Context, maker Maker, made Key, store func(Key) (standing Key, err error)) (Key, string, error) {
-	if wrong := (fault.Field{Name: "expires_at", Code: fault.FieldInvalid, Args: []any{"expires_at"}}); made.expired(made.CreatedAt) {
-		wrong.More = fault.MustBeFuture
-		return Key{}, "", fault.Invalid(wrong)
-	} else if made.ExpiresAt.Year() > lastYear {
-		return Key{}, "", fault.Invalid(wrong)
+	switch {
+	case made.expired(made.CreatedAt):
+		return Key{}, "", fault.Invalid(fault.Wrong("expires_at", fault.MustBeFuture))
+	case made.ExpiresAt.Year() > lastYear:
+		return Key{}, "", fault.Invalid(fault.Wrong("expires_at", fault.TooFar))
 	}
 	if err := maker.check(made); err != nil {
 		return Key{}, "", err
@@ -137,12 +137,12 @@ func refusal(standing Key, err error) error {
 	case errors.Is(err, ErrAppDeleted):
 		return fault.New(fault.AppDeleted)
 	case errors.Is(err, ErrMakerChanged):
-		return fault.Wrap(err, fault.Unavailable) // who asks without end is decided anew
+		return fault.Wrap(err, fault.Overtaken) // who asks without end is decided anew
 	case errors.Is(err, ErrNotRotatable):
 		if refused := standing.rotatable(time.Time{}); refused != nil {
 			return errors.Join(refused, err)
 		}
-		return fault.Wrap(err, fault.Unavailable) // narrowed since it was read: the next attempt makes a narrower one
+		return fault.Wrap(err, fault.Overtaken) // narrowed since it was read: the next attempt makes a narrower one
 	case errors.Is(err, ErrNotFound):
 		return fault.New(fault.KeyNotFound)
 	}

@@ -5,6 +5,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -51,6 +52,12 @@ type Settings struct {
 	// Origins lists the web origins whose pages may open sockets, such as "https://chat.example.com". A port of "*"
 	// stands for any port.
 	Origins []string
+	// SilentBlocks accepts what a blocked user sends to who blocked it, and shows it to the sender alone; otherwise the sender
+	// is told.
+	SilentBlocks bool
+	// EditWindow and RecallWindow are for how many seconds after it was sent a user can edit and recall a message of its own,
+	// none for 0; nil for as long as package message says.
+	EditWindow, RecallWindow *int64
 }
 
 // Change is what shall become of settings; nil leaves as it is.
@@ -58,6 +65,9 @@ type Change struct {
 	Name *string
 	// Origins may be empty, for none.
 	Origins []string
+	// SilentBlocks, EditWindow and RecallWindow are the settings of those names.
+	SilentBlocks             *bool
+	EditWindow, RecallWindow *int64
 }
 
 // of returns the settings after the change.
@@ -68,6 +78,11 @@ func (c Change) of(settings Settings) Settings {
 	if c.Origins != nil {
 		settings.Origins = c.Origins
 	}
+	if c.SilentBlocks != nil {
+		settings.SilentBlocks = *c.SilentBlocks
+	}
+	settings.EditWindow = cmp.Or(c.EditWindow, settings.EditWindow)
+	settings.RecallWindow = cmp.Or(c.RecallWindow, settings.RecallWindow)
 	return settings
 }
 
@@ -96,7 +111,7 @@ func sameButPort(origin, allowed string) bool {
 func (s Settings) checked() (Settings, error) {
 	var wrong []fault.Field
 	if !name.Plain(s.Name) {
-		wrong = append(wrong, fault.Field{Name: "name", Code: fault.FieldInvalid, Args: []any{"name"}})
+		wrong = append(wrong, fault.Wrong("name", fault.NotPlain))
 	}
 	origins := []string{}
 	for i, text := range s.Origins {
@@ -112,7 +127,18 @@ func (s Settings) checked() (Settings, error) {
 	if len(wrong) > 0 {
 		return Settings{}, fault.Invalid(wrong...)
 	}
-	return Settings{Name: s.Name, Origins: origins}, nil
+	s.Origins = origins
+	return s, nil
+}
+
+// Same tells whether they are the same settings.
+func (s Settings) Same(other Settings) bool {
+	return s.Name == other.Name && slices.Equal(s.Origins, other.Origins) && s.SilentBlocks == other.SilentBlocks &&
+		equal(s.EditWindow, other.EditWindow) && equal(s.RecallWindow, other.RecallWindow)
+}
+
+func equal(one, other *int64) bool {
+	return one == other || one != nil && other != nil && *one == *other
 }
 
 // fingerprint is the App.Request of settings.

@@ -63,7 +63,7 @@ func (s *Service) align(ctx context.Context, app id.App) error {
 			return nil
 		}
 	}
-	return fault.Wrap(errors.New("align keys: the app's state keeps turning"), fault.Unavailable)
+	return fault.Wrap(errors.New("align keys: the app's state keeps turning"), fault.Overtaken)
 }
 
 // suspendAll suspends every key before it cuts sockets: cutting takes longer, and a suspended key is refused at once.

@@ -11,6 +11,9 @@ type (
 	recordedSettings struct {
 		Name           string   `json:"name"`
 		AllowedOrigins []string `json:"allowed_origins"`
+		BlockedSenders string   `json:"blocked_senders,omitempty"` // where it is not what an app begins with
+		EditWindow     *int64   `json:"edit_window,omitempty"`
+		RecallWindow   *int64   `json:"recall_window,omitempty"`
 	}
 
 	recordedDeletion struct {
@@ -19,7 +22,11 @@ type (
 )
 
 func (s Settings) recorded() recordedSettings {
-	return recordedSettings{Name: s.Name, AllowedOrigins: s.Origins}
+	recorded := recordedSettings{Name: s.Name, AllowedOrigins: s.Origins, EditWindow: s.EditWindow, RecallWindow: s.RecallWindow}
+	if s.SilentBlocks {
+		recorded.BlockedSenders = acceptSilently
+	}
+	return recorded
 }
 
 // recorded returns a record in the log of the app's account: that of the app itself goes with it.

@@ -18,6 +18,9 @@ type Tenant struct {
 	AppID          string     `json:"app_id" doc:"The app's ID." example:"app_4oKyQ1F8aXbT0mJ2"`
 	Name           string     `json:"name" doc:"A name for people." example:"Chat"`
 	AllowedOrigins []string   `json:"allowed_origins" nullable:"false" doc:"The web origins whose pages may open sockets."`
+	BlockedSenders string     `json:"blocked_senders" doc:"What becomes of a message to a user who has blocked its sender: tell refuses it with the code blocked; accept_silently stores it for its sender alone." example:"tell"`
+	EditWindow     *int64     `json:"edit_window,omitempty" doc:"For how many seconds users can edit what they have sent; absent for a day." example:"900"`
+	RecallWindow   *int64     `json:"recall_window,omitempty" doc:"For how many seconds users can recall what they have sent; absent for two days." example:"900"`
 	CreatedAt      time.Time  `json:"created_at" doc:"When it was made."`
 	DeletedAt      *time.Time `json:"deleted_at,omitempty" doc:"When it was deleted."`
 	EraseAt        *time.Time `json:"erase_at,omitempty" doc:"When everything that it has is erased; until then it can be restored."`
@@ -36,6 +39,9 @@ type changeAppInput struct {
 	Body struct {
 		Name           *string  `json:"name,omitempty" minLength:"1" maxLength:"64" doc:"Another name." example:"Chat"`
 		AllowedOrigins []string `json:"allowed_origins,omitempty" nullable:"false" maxItems:"20" doc:"The web origins in place of those that stand there." example:"[\"https://chat.example.com\"]"`
+		BlockedSenders string   `json:"blocked_senders,omitempty" enum:"tell,accept_silently" doc:"What becomes of a message to a user who has blocked its sender: tell refuses it with the code blocked; accept_silently stores it for its sender alone." example:"accept_silently"`
+		EditWindow     *int64   `json:"edit_window,omitempty" minimum:"0" maximum:"315360000" doc:"For how many seconds users can edit what they have sent, up to ten years; 0 for not at all." example:"900"`
+		RecallWindow   *int64   `json:"recall_window,omitempty" minimum:"0" maximum:"315360000" doc:"For how many seconds users can recall what they have sent, up to ten years; 0 for not at all." example:"900"`
 	}
 }
 
@@ -72,7 +78,7 @@ func Routes(edge *api.API, service *Service, signer cursor.Signer) {
 	}, service.get)
 	api.Register(edge, api.Operation{
 		ID: "change-app", Method: http.MethodPatch, Path: "/apps/{id}", Tag: "Apps", Status: http.StatusOK,
-		Summary: "Change an app's name or origins", Permission: authz.AppsManage,
+		Summary: "Change an app's settings", Permission: authz.AppsManage,
 		Errors: []fault.Code{fault.OriginInvalid, fault.AppNotFound, fault.AppDeleted},
 	}, service.change)
 	api.Register(edge, api.Operation{
@@ -114,7 +120,11 @@ func (s *Service) get(ctx context.Context, caller authz.Caller, in *appInput) (*
 }
 
 func (s *Service) change(ctx context.Context, caller authz.Caller, in *changeAppInput) (*tenantOutput, error) {
-	change := Change{Name: in.Body.Name, Origins: in.Body.AllowedOrigins}
+	change := Change{Name: in.Body.Name, Origins: in.Body.AllowedOrigins, EditWindow: in.Body.EditWindow, RecallWindow: in.Body.RecallWindow}
+	if wish := in.Body.BlockedSenders; wish != "" {
+		silent := wish == acceptSilently
+		change.SilentBlocks = &silent
+	}
 	return answer(s.Change(ctx, caller.Account, in.ID, change, record.By(caller, "")))
 }
 
@@ -136,6 +146,19 @@ func answer(app App, err error) (*tenantOutput, error) {
 	return &tenantOutput{Body: app.tenant()}, nil
 }
 
+// What may become of messages from blocked senders, on the wire.
+const (
+	tell           = "tell"
+	acceptSilently = "accept_silently"
+)
+
+func (a App) blockedSenders() string {
+	if a.SilentBlocks {
+		return acceptSilently
+	}
+	return tell
+}
+
 func (a App) tenant() Tenant {
 	optional := func(t time.Time) *time.Time {
 		if t.IsZero() {
@@ -147,6 +170,7 @@ func (a App) tenant() Tenant {
 	if origins == nil {
 		origins = []string{}
 	}
-	return Tenant{AppID: a.ID.String(), Name: a.Name, AllowedOrigins: origins, CreatedAt: a.CreatedAt,
+	return Tenant{AppID: a.ID.String(), Name: a.Name, AllowedOrigins: origins, BlockedSenders: a.blockedSenders(),
+		EditWindow: a.EditWindow, RecallWindow: a.RecallWindow, CreatedAt: a.CreatedAt,
 		DeletedAt: optional(a.DeletedAt), EraseAt: optional(a.EraseAt)}
 }

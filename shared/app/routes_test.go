@@ -66,7 +66,7 @@ func TestRoutes(t *testing.T) {
 	r := newWorld(t).as(authz.Admin)
 	made := r.want(t, 201, "", "POST", "/apps", `{"name": "Chat", "allowed_origins": ["https://Chat.example.com"]}`, "Idempotency-Key", "r1")
 	text, _ := made["app_id"].(string)
-	wantMade := map[string]any{"app_id": text, "name": "Chat", "allowed_origins": []any{"https://chat.example.com"},
+	wantMade := map[string]any{"app_id": text, "name": "Chat", "allowed_origins": []any{"https://chat.example.com"}, "blocked_senders": "tell",
 		"created_at": storetest.Noon().Format(time.RFC3339Nano)}
 	if !reflect.DeepEqual(made, wantMade) || !id.IsApp(text) {
 		t.Errorf("made %v, want %v", made, wantMade)

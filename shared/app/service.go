@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
 	"time"
 
@@ -98,7 +97,7 @@ func (s *Service) Change(ctx context.Context, account id.Account, text string, c
 			return App{}, err
 		case found.Deleted():
 			return App{}, fault.New(fault.AppDeleted)
-		case settings.same(found.Settings):
+		case settings.Same(found.Settings):
 			return found, nil
 		}
 		changed, err := s.Store.Change(ctx, found, settings,
@@ -107,11 +106,7 @@ func (s *Service) Change(ctx context.Context, account id.Account, text string, c
 			return changed, refusal(err)
 		}
 	}
-	return App{}, fault.Wrap(errors.New("change an app: overtaken too often"), fault.Unavailable)
-}
-
-func (s Settings) same(other Settings) bool {
-	return s.Name == other.Name && slices.Equal(s.Origins, other.Origins)
+	return App{}, fault.TooOften("change an app")
 }
 
 // Delete ends an app: its keys are refused from now on and their sockets cut, and after the grace period it is erased.

@@ -98,22 +98,25 @@ func (a *Authenticator) Key(ctx context.Context, text string, request authz.Requ
 	if found == nil {
 		return caller, user.NotFound(actor.Field)
 	}
-	return acting(caller, *found), nil
+	return acting(caller, *found, actor.Field)
 }
 
-// acting returns the caller as acting for the user.
-func acting(caller authz.Caller, found user.User) authz.Caller {
+// acting returns the caller as acting for the user, whom the field named. Nobody acts for one who is deactivated.
+func acting(caller authz.Caller, found user.User, field string) (authz.Caller, error) {
+	if found.Deactivated() {
+		return caller, user.Deactivated(field)
+	}
 	caller.User, caller.UserRights, caller.Epoch = found.ID, found.Rights, found.TokenEpoch
-	return caller
+	return caller, nil
 }
 
-// Note writes down that the caller uses the permission, at most once a day for each. Its failure is nobody's: the review of
+// Note writes down that the caller uses what it asked for, at most once a day for each. Its failure is nobody's: the review of
 // rights then knows of one day less.
-func (a *Authenticator) Note(ctx context.Context, caller authz.Caller, permission authz.Permission) {
+func (a *Authenticator) Note(ctx context.Context, caller authz.Caller, asked authz.Asked) {
 	if a.Uses == nil || a.UserUses == nil {
 		return
 	}
-	for _, use := range caller.Unnoted(permission) {
+	for _, use := range caller.Unnoted(asked) {
 		var err error
 		if use.Key != "" {
 			err = a.Uses.UsedFor(ctx, caller.App, use.Key, use.Permission, use.Day)
@@ -164,7 +167,7 @@ func (a *Authenticator) actingFor(ctx context.Context, caller authz.Caller, acto
 		return caller, user.NotFound(actor.Field)
 	}
 	caller.Policy = &policy
-	return acting(caller, *found), nil
+	return acting(caller, *found, actor.Field)
 }
 
 // byName loads the user of a name.
@@ -226,9 +229,15 @@ func (a *Authenticator) Claims(ctx context.Context, claims token.Claims) (authz.
 	if err != nil {
 		return authz.Caller{}, err
 	}
-	if key == nil || key.Active(now) != nil || found == nil || found.TokenEpoch != claims.Epoch {
+	if key == nil || key.Active(now) != nil || found == nil {
+		return authz.Caller{}, fault.New(fault.TokenRevoked)
+	}
+	if found.Deactivated() { // which has voided the token, too: the user learns why
+		return authz.Caller{}, fault.New(fault.UserDeactivated)
+	}
+	if found.TokenEpoch != claims.Epoch {
 		return authz.Caller{}, fault.New(fault.TokenRevoked)
 	}
 	return acting(authz.Caller{App: claims.App, Key: key.ID, Rights: key.Rights, Policy: &key.Policy, At: now,
-		EndUser: true, Device: claims.Device, ExpiresAt: claims.ExpiresAt}, *found), nil
+		EndUser: true, Device: claims.Device, ExpiresAt: claims.ExpiresAt}, *found, "")
 }

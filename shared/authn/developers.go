@@ -78,7 +78,7 @@ func at(caller authz.Caller, now time.Time) authz.Caller {
 }
 
 // Note does nothing: a session is no subject that is granted anything.
-func (d *Developers) Note(context.Context, authz.Caller, authz.Permission) {}
+func (d *Developers) Note(context.Context, authz.Caller, authz.Asked) {}
 
 // noteUse writes down that the session is used, at most every few minutes. Its failure makes it idle that much earlier.
 func (d *Developers) noteUse(ctx context.Context, session login.Session, now time.Time) {

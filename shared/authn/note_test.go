@@ -68,7 +68,7 @@ func TestNote(t *testing.T) {
 	} {
 		notes := &noted{seen: map[string]int64{}}
 		test.caller.At, test.caller.Key, test.caller.User = now, "key_1", "u_1"
-		(&authn.Authenticator{Uses: keyNotes{notes}, UserUses: userNotes{notes}}).Note(t.Context(), test.caller, test.permission)
+		(&authn.Authenticator{Uses: keyNotes{notes}, UserUses: userNotes{notes}}).Note(t.Context(), test.caller, authz.Asked{Permission: test.permission})
 		if !maps.Equal(notes.seen, test.want) {
 			t.Errorf("%s: noted %v, want %v", name, notes.seen, test.want)
 		}
@@ -79,8 +79,8 @@ func TestNote(t *testing.T) {
 func TestNoteMayFail(t *testing.T) {
 	caller := authz.Caller{Key: "key_1", Rights: authz.Rights{Kind: authz.Keys}, At: storetest.Noon()}
 	notes := &noted{seen: map[string]int64{}, err: errors.New("throttled")}
-	(&authn.Authenticator{Uses: keyNotes{notes}, UserUses: userNotes{notes}}).Note(t.Context(), caller, authz.UsersList)
-	(&authn.Authenticator{}).Note(t.Context(), caller, authz.UsersList)
+	(&authn.Authenticator{Uses: keyNotes{notes}, UserUses: userNotes{notes}}).Note(t.Context(), caller, authz.Asked{Permission: authz.UsersList})
+	(&authn.Authenticator{}).Note(t.Context(), caller, authz.Asked{Permission: authz.UsersList})
 	if len(notes.seen) != 1 {
 		t.Errorf("noted %v", notes.seen)
 	}

@@ -6,7 +6,11 @@
 // keys, so that a decision takes no read beyond those of the credential.
 package authz
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tokenim/tokenim/shared/id"
+)
 
 // Permission names something that somebody may be allowed to do.
 type Permission string
@@ -53,6 +57,24 @@ const (
 	GroupsOwn      Permission = "groups:own"
 	PresenceRead   Permission = "presence:read"
 	PresenceManage Permission = "presence:manage"
+	UsersEdit      Permission = "users:edit"
+	UsersManage    Permission = "users:manage"
+	BlocksManage   Permission = "blocks:manage"
+	MediaUpload    Permission = "media:upload"
+	MediaRead      Permission = "media:read"
+
+	// What is done with messages that are there.
+	MessagesEdit     Permission = "messages:edit"
+	MessagesReact    Permission = "messages:react"
+	MessagesPin      Permission = "messages:pin"
+	MessagesModerate Permission = "messages:moderate"
+	MessagesDelete   Permission = "messages:delete"
+	MessagesTrace    Permission = "messages:trace"
+
+	// Mentioning all is decided in the group too.
+	GroupsMentionAll Permission = "groups:mention_all"
+	// What is sent to everybody.
+	BroadcastsManage Permission = "broadcasts:manage"
 )
 
 // Kind is a kind of subject: of those who can be allowed something.
@@ -128,6 +150,19 @@ var Catalogue = []Entry{
 	{GroupsOwn, 29, "Dismiss groups, hand them on and name their admins", "解散和转让群组、任命管理员", Developers | Keys | Users, true, admins},
 	{PresenceRead, 30, "See and watch who is online", "查看和关注在线状态", Developers | Keys | Users, false, talkers},
 	{PresenceManage, 31, "Hide one's own presence", "隐藏本人的在线状态", Developers | Keys | Users, false, talkers},
+	{UsersEdit, 32, "Change one's own profile and username, and delete oneself", "修改本人的资料和用户名，以及注销本人", Developers | Keys | Users, false, talkers},
+	{UsersManage, 33, "Change, deactivate, reactivate and delete any user", "修改、停用、重新启用和删除任何用户", Developers | Keys | Users, true, admins},
+	{BlocksManage, 34, "See and change whom one has blocked oneself", "查看和管理本人的屏蔽名单", Developers | Keys | Users, false, talkers},
+	{MediaUpload, 35, "Upload pictures, videos, sounds and files, to send them", "上传图片、视频、音频和文件以供发送", Developers | Keys | Users, false, talkers},
+	{MediaRead, 36, "Download the media of one's conversations", "下载所在会话中的媒体", Developers | Keys | Users, false, talkers},
+	{MessagesEdit, 37, "Edit and recall one's own messages", "编辑和撤回本人的消息", Developers | Keys | Users, false, talkers},
+	{MessagesReact, 38, "React to messages", "对消息作出表情回应", Developers | Keys | Users, false, talkers},
+	{MessagesPin, 39, "Pin messages of one's conversations", "置顶所在会话中的消息", Developers | Keys | Users, false, talkers},
+	{MessagesModerate, 40, "Recall anybody's messages", "撤回任何人的消息", Developers | Keys | Users, true, keepers},
+	{MessagesDelete, 41, "Delete messages and clear conversations for oneself", "为本人删除消息和清空会话", Developers | Keys | Users, false, talkers},
+	{MessagesTrace, 42, "See how far one's own messages have come", "查看本人消息的送达情况", Developers | Keys | Users, false, talkers},
+	{GroupsMentionAll, 43, "Mention everybody in a group at once", "在群组中提及所有人", Developers | Keys | Users, true, keepers},
+	{BroadcastsManage, 44, "Send messages to all users of the app, and stop them", "向应用的全部用户广播消息和停止广播", Developers | Keys | Users, true, admins},
 }
 
 // Lookup returns the catalogue's entry of the permission.
@@ -141,6 +176,19 @@ func Lookup(permission Permission) (Entry, bool) {
 
 // InApp tells whether the permission is about an app, and not about the account that owns it.
 func (e Entry) InApp() bool { return e.Holders&(Keys|Users) != 0 }
+
+// inGroups are the permissions that one can have, or be denied, in one group: requests that ask for them can name the group.
+var inGroups = SetOf(GroupsRead, GroupsJoin, GroupsSend, GroupsInvite, GroupsManage, GroupsOwn, GroupsMentionAll,
+	MessagesEdit, MessagesReact, MessagesPin, MessagesModerate)
+
+// InGroup tells whether the permission is asked for in the group that a request names, and so can be granted and denied in one.
+// What is about all conversations of a user at once, such as reading, cannot.
+func (e Entry) InGroup() bool { return inGroups&SetOf(e.Permission) != 0 }
+
+// HadIn returns the permissions that one can have in the group, or in the whole app for "".
+func HadIn(group id.Group) Set {
+	return setWhere(func(entry Entry) bool { return group == "" || entry.InGroup() })
+}
 
 // Scopes returns the permissions that an API key can have, in the catalogue's order.
 func Scopes() []string { return HeldBy(Keys).Names() }

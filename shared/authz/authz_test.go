@@ -93,6 +93,19 @@ const matrix = `
 29 groups:own      dku beyond owner admin
 30 presence:read   dku        owner admin moderator member         bot
 31 presence:manage dku        owner admin moderator member         bot
+32 users:edit      dku        owner admin moderator member         bot
+33 users:manage    dku beyond owner admin
+34 blocks:manage   dku        owner admin moderator member         bot
+35 media:upload    dku        owner admin moderator member         bot
+36 media:read      dku        owner admin moderator member         bot
+37 messages:edit   dku        owner admin moderator member         bot
+38 messages:react  dku        owner admin moderator member         bot
+39 messages:pin    dku        owner admin moderator member         bot
+40 messages:moderate dku beyond owner admin moderator
+41 messages:delete dku        owner admin moderator member         bot
+42 messages:trace  dku        owner admin moderator member         bot
+43 groups:mention_all dku beyond owner admin moderator
+44 broadcasts:manage dku beyond owner admin
 `
 
 // row is one of the matrix's.

@@ -29,7 +29,7 @@ type Caller struct {
 	// Epoch is the user's token epoch now.
 	Epoch int64
 	// asked, where it is set, gets every permission that was asked for and is had; see Noting.
-	asked *[]Permission
+	asked *[]Asked
 	// seat is what the user's role in one group gives it there; see Within.
 	seat Statement
 	// EndUser tells a caller with a user token from an application.
@@ -78,10 +78,29 @@ func (c Caller) Require(permission Permission) error {
 	return c.RequireIn(permission, "")
 }
 
+// Asked is a permission that is asked for, in the group, or in the whole app for "".
+type Asked struct {
+	Permission Permission
+	Group      id.Group
+}
+
+// AskAt returns the permission in the one of the places that is a group, if any, where it can be had in one: the places are what a
+// request names, such as a conversation.
+func AskAt(permission Permission, places ...string) Asked {
+	asked := Asked{Permission: permission}
+	if entry, _ := Lookup(permission); entry.InGroup() {
+		if at := slices.IndexFunc(places, id.IsGroup); at >= 0 {
+			asked.Group = id.Group(places[at])
+		}
+	}
+	return asked
+}
+
 // RequireIn is Require for one group of the app.
 //
 // An end user needs the permission itself; where it reaches beyond the user's own data, the key that minted its token needs
-// it too. Whoever acts for a user needs that both may.
+// it too. Whoever acts for a user needs that both may, for what users can do themselves, and for the rest that it is not denied to
+// the user.
 func (c Caller) RequireIn(permission Permission, group id.Group) error {
 	entry, known := Lookup(permission)
 	for _, needed := range c.needed(entry, group) {
@@ -90,19 +109,36 @@ func (c Caller) RequireIn(permission Permission, group id.Group) error {
 			return denial(permission, needed, decision)
 		}
 	}
+	if entry.Beyond && !c.EndUser { // else the user was asked for above
+		if err := c.RequireNotDenied(permission, group); err != nil {
+			return err
+		}
+	}
 	if c.Developer != "" && c.App.IsZero() && entry.InApp() {
 		return fault.New(fault.AppNotChosen)
 	}
 	if c.asked != nil {
-		*c.asked = append(*c.asked, permission)
+		*c.asked = append(*c.asked, Asked{permission, group})
+	}
+	return nil
+}
+
+// RequireNotDenied refuses where the permission is denied to the user, if there is one, and is one that users can have; that nothing
+// allows it is no denial.
+func (c Caller) RequireNotDenied(permission Permission, group id.Group) error {
+	if entry, _ := Lookup(permission); c.User == "" || entry.Holders&Users == 0 {
+		return nil
+	}
+	if decision := c.UserRights.Decide(c.Policy, permission, group, c.At); decision.Denies() {
+		return denial(permission, subject{string(c.User), c.UserRights}, decision)
 	}
 	return nil
 }
 
 // Noting returns the caller with a list to which every permission is added that it is asked for and has: for an edge that
 // leaves the asking to the handler, and writes down what was used.
-func (c Caller) Noting() (Caller, *[]Permission) {
-	c.asked = &[]Permission{}
+func (c Caller) Noting() (Caller, *[]Asked) {
+	c.asked = &[]Asked{}
 	return c, c.asked
 }
 
@@ -129,11 +165,12 @@ type Use struct {
 // Day returns the day of the time, in days since 1970.
 func Day(at time.Time) int64 { return at.Unix() / int64(24*time.Hour/time.Second) }
 
-// Unnoted returns what is to be noted when the caller uses the permission: at most once a day for each subject and
+// Unnoted returns what is to be noted when the caller uses what it asked for: at most once a day for each subject and
 // permission. What every user has by default is not noted: nobody reviews it user by user.
-func (c Caller) Unnoted(permission Permission) (uses []Use) {
+func (c Caller) Unnoted(asked Asked) (uses []Use) {
+	permission := asked.Permission
 	entry, _ := Lookup(permission)
-	for _, needed := range c.needed(entry, "") {
+	for _, needed := range c.needed(entry, asked.Group) {
 		use := Use{Permission: permission, Day: Day(c.At)}
 		switch needed.rights.Kind {
 		case Keys:
@@ -142,7 +179,7 @@ func (c Caller) Unnoted(permission Permission) (uses []Use) {
 			use.User = c.User
 		}
 		granted := needed.rights.Kind == Keys ||
-			needed.rights.Kind == Users && needed.rights.Decide(c.Policy, permission, "", c.At).Via == ViaGrant
+			needed.rights.Kind == Users && needed.rights.Decide(c.Policy, permission, asked.Group, c.At).Via == ViaGrant
 		if day, noted := needed.rights.Used[permission]; granted && (!noted || day < use.Day) {
 			uses = append(uses, use)
 		}

@@ -72,7 +72,7 @@ func TestRequire(t *testing.T) {
 			"a user granted all, key denied it":  {called(key(everything, deny(it)), true, &all), own},
 			"a user denied all, key all":         {called(key(everything), true, &forbidden), false},
 			"a key for a user granted all":       {called(key(everything), false, &all), keys},
-			"a key for a user denied all":        {called(key(everything), false, &forbidden), keys && !own},
+			"a key for a user denied all":        {called(key(everything), false, &forbidden), keys && !users},
 			"a key for a user by default":        {called(key(everything), false, &member), keys && (!own || r.may("member"))},
 			"a key with nothing for a user":      {called(key(0), false, &all), false},
 		} {
@@ -226,6 +226,9 @@ func TestWithin(t *testing.T) {
 		"an admin manages":                {called(key(0), true, &member), authz.GroupAdmin, authz.GroupsManage, group, true},
 		"an admin does not own":           {called(key(everything), true, &member), authz.GroupAdmin, authz.GroupsOwn, group, false},
 		"a member does not manage":        {called(key(everything), true, &member), authz.GroupMember, authz.GroupsManage, group, false},
+		"the owner mentions all":          {called(key(0), true, &member), authz.GroupOwner, authz.GroupsMentionAll, group, true},
+		"an admin mentions all":           {called(key(0), true, &member), authz.GroupAdmin, authz.GroupsMentionAll, group, true},
+		"a member does not mention all":   {called(key(everything), true, &member), authz.GroupMember, authz.GroupsMentionAll, group, false},
 		"nobody does not manage":          {called(key(everything), true, &member), "", authz.GroupsManage, group, false},
 		"not in another group":            {called(key(everything), true, &member), authz.GroupOwner, authz.GroupsManage, other, false},
 		"not in the whole app":            {called(key(everything), true, &member), authz.GroupOwner, authz.GroupsManage, "", false},

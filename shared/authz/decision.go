@@ -119,6 +119,9 @@ type Decision struct {
 	Statement Statement
 }
 
+// Denies tells whether something denies it, and not only nothing allows it.
+func (d Decision) Denies() bool { return !d.Allowed && d.Via != ViaNothing }
+
 // Decide tells whether the subject has the permission in the group, or in the whole app for "", at the time. A denial that
 // holds beats everything; without one, anything that allows is enough; else the answer is no.
 func (r Rights) Decide(policy *Policy, permission Permission, group id.Group, now time.Time) Decision {

@@ -54,10 +54,13 @@ const groupRolePrefix = "group_"
 
 // groupSets are what the group's roles allow in the group, beyond what the member may do anyway.
 var groupSets = map[Role]Set{
-	GroupOwner:  SetOf(GroupsInvite, GroupsManage, GroupsOwn),
-	GroupAdmin:  SetOf(GroupsInvite, GroupsManage),
+	GroupOwner:  SetOf(GroupsInvite, GroupsManage, GroupsOwn, GroupsMentionAll),
+	GroupAdmin:  SetOf(GroupsInvite, GroupsManage, GroupsMentionAll),
 	GroupMember: 0,
 }
+
+// GroupRoleMay tells whether a role in a group allows the permission there, beyond what the member may do anyway.
+func GroupRoleMay(role Role, permission Permission) bool { return groupSets[role].Has(permission) }
 
 // AccountRoles are what the members of an account can be, the mightiest first.
 var AccountRoles = []Role{Owner, Admin, Auditor}

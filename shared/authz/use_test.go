@@ -1,11 +1,14 @@
 package authz_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/fault"
+	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -42,10 +45,34 @@ func TestUnnoted(t *testing.T) {
 		"a key for a user, what is beyond": {called(key(both), false, &granted), list, []authz.Use{byKey}},
 		"a developer":                      {developer(authz.Owner), list, nil},
 	} {
-		if got := test.caller.Unnoted(test.permission); !slices.Equal(got, test.want) {
+		if got := test.caller.Unnoted(authz.Asked{Permission: test.permission}); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %+v; want %+v", name, got, test.want)
 		}
 	}
+}
+
+// What a user has in one group only is noted where it is used there.
+func TestUseInAGroupIsNoted(t *testing.T) {
+	group, set := id.Group("g_0000000000000000000001"), authz.SetOf(authz.MessagesModerate)
+	granted := authz.Rights{Kind: authz.Users, Statements: []authz.Statement{{Grant: "gr_1", Set: set, Group: group}}}
+	caller := called(key(set), true, &granted)
+	for asked, want := range map[authz.Asked]int{authz.AskAt(authz.MessagesModerate, "u_1", string(group)): 2, authz.AskAt(authz.MessagesModerate, "c_1"): 1} {
+		if got := caller.Unnoted(asked); len(got) != want {
+			t.Errorf("%+v: %+v; want %d", asked, got, want)
+		}
+	}
+}
+
+// What is denied to a user is denied to whoever acts for it, also what reaches beyond the user's own data.
+func TestADenialHoldsForWhoActsForTheUser(t *testing.T) {
+	group, set := id.Group("g_0000000000000000000001"), authz.SetOf(authz.GroupsMentionAll)
+	refused := authz.Rights{Kind: authz.Users, Statements: []authz.Statement{{Grant: "gr_1", Deny: true, Set: set, Group: group}}}
+	caller := called(key(set), false, &refused)
+	var refusal *fault.Error
+	if err := caller.RequireIn(authz.GroupsMentionAll, group); !errors.As(err, &refusal) || refusal.Denial == nil || refusal.Denial.DeniedBy != "gr_1" {
+		t.Errorf("in the group: %v", err)
+	}
+	storetest.OK(t, "RequireIn", caller.RequireIn(authz.GroupsMentionAll, "g_0000000000000000000002"))
 }
 
 func TestDaysTurnAtMidnight(t *testing.T) {

@@ -84,6 +84,8 @@ type Record struct {
 	Devices map[string]Device
 	// Groups says that a group was noted once: the user is or was in one.
 	Groups bool
+	// Own says that the user's own log was noted once: the user has removed something for itself.
+	Own bool
 	// Presence is what the devices do not tell of whether the user is online.
 	Presence
 }

@@ -27,6 +27,8 @@ type Service struct {
 	Clock  clock.Clock
 	// Later takes the changes of presence that are to be announced. It may be nil where sockets neither open nor close.
 	Later Later
+	// Failures keeps the pushes of messages that failed. It may be nil where no messages are pushed.
+	Failures Failures
 }
 
 // Note records that a conversation of the user changed up to the sequence and returns the record to push by. A full ring is emptied by
@@ -48,33 +50,56 @@ func (s *Service) Note(ctx context.Context, app id.App, user id.User, conversati
 // Push posts the frame to every live device of the record but the connection named in except, all at once. Nothing that
 // goes wrong with one concerns the others or the caller: versions and acknowledgements are the proof of delivery.
 func (s *Service) Push(ctx context.Context, app id.App, user id.User, record Record, except string, frame []byte) {
+	s.pushEntry(ctx, app, user, record, "", 0, except, frame)
+}
+
+// pushEntry is Push for the frame of a conversation's entry, of which it is kept where that did not come; 0 for what is none.
+func (s *Service) pushEntry(ctx context.Context, app id.App, user id.User, record Record, conversation id.Conversation, sequence int64, except string, frame []byte) {
 	var group errgroup.Group
+	failures := make(chan Failure, len(record.Devices))
 	now := s.Clock.Now()
 	for name, device := range record.Devices {
 		switch {
 		case device.Connection == "" || device.Connection == except:
 		case device.Live(now):
-			group.Go(func() error { s.post(ctx, app, user, name, device, record.Seen, frame); return nil })
+			group.Go(func() error {
+				if err := s.post(ctx, app, user, name, device, record.Seen, frame); err != nil {
+					failures <- FailureOf(err, name, device.Connection, s.Clock.Now())
+				}
+				return nil
+			})
 		case now.Unix() >= device.Expires:
 			// The token ran out and no auth frame renewed it: the socket ends here.
 			group.Go(func() error { s.Cut(ctx, app, user, name, device.Connection); return nil })
 		}
 	}
 	_ = group.Wait() // each post keeps its own trouble: one socket's is no other's
+	close(failures)
+	var failed []Failure
+	for failure := range failures {
+		failed = append(failed, failure)
+	}
+	NoteFailures(ctx, s.Failures, app, user, conversation, sequence, sequence, failed)
 }
 
-// post posts to one device of a user who was seen last, on devices that are gone, at the time seen.
-func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, seen int64, frame []byte) {
+// post posts to one device of a user who was seen last, on devices that are gone, at the time seen. It returns why the device
+// was not reached; a connection that is still opening is none of that: its resume brings what it missed.
+func (s *Service) post(ctx context.Context, app id.App, user id.User, name string, device Device, seen int64, frame []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, postPatience)
 	defer cancel()
 	err := s.Poster.Post(ctx, device.Connection, frame)
-	if errors.Is(err, ErrGone) && !device.young(s.Clock.Now()) {
+	switch {
+	case errors.Is(err, ErrGone) && device.young(s.Clock.Now()):
+		return nil
+	case errors.Is(err, ErrGone):
 		// Nobody knows since when it has been gone: it was seen when it was heard.
-		_, err = s.Store.Detach(ctx, app, user, name, device.Connection, time.Unix(max(seen, device.heard()), 0))
-	}
-	if err != nil && !errors.Is(err, ErrGone) {
+		if _, err := s.Store.Detach(ctx, app, user, name, device.Connection, time.Unix(max(seen, device.heard()), 0)); err != nil {
+			slog.WarnContext(ctx, "connection not detached", "error", err)
+		}
+	case err != nil:
 		slog.WarnContext(ctx, "push failed", "error", err)
 	}
+	return err
 }
 
 // Open enters a new socket: its row first, so that a revoked key finds it, then its device.
@@ -102,23 +127,26 @@ func (s *Service) attach(ctx context.Context, socket Socket) (Record, error) {
 }
 
 // Keep answers a ping: it renews the lease where that is due and returns the record. A device that has dropped out of
-// the record gets its place back. ErrGone says that another connection has it by now, so that this one has to be closed.
-func (s *Service) Keep(ctx context.Context, socket Socket) (Record, error) {
+// the record gets its place back, or its lease, which is regained: what went on meanwhile passed it by. ErrGone says that
+// another connection has it by now, so that this one has to be closed.
+func (s *Service) Keep(ctx context.Context, socket Socket) (record Record, regained bool, err error) {
 	now := s.Clock.Now()
-	record, err := s.record(ctx, socket.App, socket.User, false)
+	record, err = s.record(ctx, socket.App, socket.User, false)
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	device := record.Devices[socket.Device]
 	due := now.After(time.Unix(device.Lease, 0).Add(RenewAfter - Lease))
 	if device.Connection == socket.Connection && !due {
-		return record, nil
+		return record, false, nil
 	}
+	lapsed := now.Unix() >= device.Lease
 	record, err = s.renew(ctx, socket, time.Time{})
 	if !errors.Is(err, ErrNotFound) {
-		return record, err
+		return record, lapsed, err
 	}
-	return s.regain(ctx, socket)
+	record, err = s.regain(ctx, socket)
+	return record, true, err
 }
 
 // regain enters a device again that is not in the record, unless a newer connection has its name.

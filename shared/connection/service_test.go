@@ -12,6 +12,7 @@ import (
 	"github.com/tokenim/tokenim/shared/clock/clocktest"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/connection/connectiontest"
+	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
@@ -217,7 +218,7 @@ func TestKeep(t *testing.T) {
 	socket := f.open(t, "phone", "conn-phone")
 	lease := f.record(t).Devices["phone"].Lease
 	keep := func() error {
-		record, err := f.Keep(t.Context(), socket)
+		record, _, err := f.Keep(t.Context(), socket)
 		if err == nil && record.Devices["phone"] != f.record(t).Devices["phone"] {
 			t.Errorf("Keep = %+v, but the record has %+v", record.Devices, f.record(t).Devices)
 		}
@@ -238,16 +239,28 @@ func TestKeep(t *testing.T) {
 	f.wantConnection(t, "phone", "conn-2")
 }
 
+// A device whose lease has ended was passed by; one that pings in time was not.
+func TestKeepTellsOfALapse(t *testing.T) {
+	for after, want := range map[time.Duration]bool{connection.RenewAfter + time.Second: false, connection.Lease + time.Second: true} {
+		f := newFixture()
+		socket := f.open(t, "phone", "conn-1")
+		f.clock.Advance(after)
+		if _, regained, err := f.Keep(t.Context(), socket); err != nil || regained != want {
+			t.Errorf("after %v: regained %v, %v", after, regained, err)
+		}
+	}
+}
+
 // A device that lost its place to nobody gets it back with its next ping.
 func TestKeepRegainsAPlace(t *testing.T) {
 	for _, device := range []string{"phone", ""} {
 		f := newFixture()
 		socket := f.open(t, device, "conn-1")
 		storetest.OK(t, "Close", f.Close(t.Context(), connectiontest.On(socket, device, "conn-1")))
-		record, err := f.Keep(t.Context(), socket)
+		record, regained, err := f.Keep(t.Context(), socket)
 		storetest.OK(t, "Keep", err)
-		if got := record.Devices[socket.Device].Connection; got != "conn-1" {
-			t.Errorf("%q has the connection %q after a ping", socket.Device, got)
+		if got := record.Devices[socket.Device].Connection; got != "conn-1" || !regained {
+			t.Errorf("%q has the connection %q after a ping, regained: %v", socket.Device, got, regained)
 		}
 	}
 }
@@ -327,5 +340,84 @@ func TestCutOpened(t *testing.T) {
 	storetest.OK(t, "CutKey", f.CutKey(t.Context(), f.phone.App, f.phone.Key))
 	if closed := f.poster.Closed(); !slices.Contains(closed, later.Connection) {
 		t.Errorf("closed %v", closed)
+	}
+}
+
+// TestOutdate: who has seen everything but what is outdated has to look at all; later changes are told one by one again. Who has
+// no device, and who is erased, has nobody to be told.
+func TestOutdate(t *testing.T) {
+	f := newFixture()
+	outdate := func() {
+		t.Helper()
+		storetest.OK(t, "Outdate", f.Outdate(t.Context(), f.phone.App, f.phone.User, connectiontest.Conversation(0), 7))
+	}
+	outdate()
+	if record := f.record(t); record.Version != 0 {
+		t.Errorf("without a device: %+v", record)
+	}
+	f.open(t, "phone", "conn-phone")
+	for number := range connection.RingSize / 2 {
+		_, err := f.Note(t.Context(), f.phone.App, f.phone.User, connectiontest.Conversation(number), 1)
+		storetest.OK(t, "Note", err)
+	}
+	seen := f.record(t).Version
+	outdate()
+	record := f.record(t)
+	if _, complete := record.ChangedSince(seen); complete || record.Version != seen+1 || record.Floor != record.Version || len(record.Ring) != 1 {
+		t.Errorf("after version %d: %+v", seen, record)
+	}
+	f.wantFrames(t, map[string]int{"conn-phone": 0})
+	after, err := f.Note(t.Context(), f.phone.App, f.phone.User, connectiontest.Conversation(1), 2)
+	storetest.OK(t, "Note", err)
+	if changed, complete := after.ChangedSince(record.Version); !complete || len(changed) != 1 {
+		t.Errorf("then changed: %v, %v", changed, complete)
+	}
+	storetest.OK(t, "Outdate of nobody", f.Outdate(t.Context(), f.phone.App, id.Source{}.User(), connectiontest.Conversation(0), 7))
+}
+
+// overtaking is a store in which others do something before or after each of the first trims.
+type overtaking struct {
+	connection.Store
+	times         int
+	before, after func()
+}
+
+func (o *overtaking) Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error {
+	o.times--
+	if o.times >= 0 {
+		o.before()
+	}
+	err := o.Store.Trim(ctx, app, user, version, oldest, floor)
+	if o.times >= 0 {
+		o.after()
+	}
+	return err
+}
+
+// TestOutdateIsOvertaken: whoever has followed the pushes of others meanwhile, or has asked in between, has to look at all too.
+func TestOutdateIsOvertaken(t *testing.T) {
+	for times, want := range map[int]bool{3: true, 100: false} {
+		for name, early := range map[string]bool{"before": true, "after": false} {
+			f := newFixture()
+			f.open(t, "phone", "conn-phone")
+			pushed := int64(0) // the version of the phone, which gets every push
+			note := func(now bool) func() {
+				return func() {
+					if now == early {
+						record, err := f.store.Note(t.Context(), f.phone.App, f.phone.User, connectiontest.Conversation(3), 1)
+						storetest.OK(t, "Note", err)
+						if _, complete := record.ChangedSince(pushed); record.Version == pushed+1 || complete {
+							pushed = record.Version
+						}
+					}
+				}
+			}
+			f.Store = &overtaking{f.store, times, note(true), note(false)}
+			err := f.Outdate(t.Context(), f.phone.App, f.phone.User, connectiontest.Conversation(0), 7)
+			_, complete := f.record(t).ChangedSince(pushed)
+			if outdated := err == nil && !complete; outdated != want || err != nil && !fault.Is(err, fault.Overtaken) {
+				t.Errorf("overtaken %d times %s: %v, complete %v", times, name, err, complete)
+			}
+		}
 	}
 }

@@ -20,11 +20,11 @@ var ErrRedeemed = errors.New("connection: ticket redeemed before")
 // Store keeps routing records, sockets and redeemed tickets.
 type Store interface {
 	// Note records that the conversation changed up to the sequence, under the next version, and returns the record
-	// after that. A higher sequence that was noted before stays. One write, or two where notes arrive out of order.
+	// after that, with Groups or Own where it is a group or the user's own log. A higher sequence that was noted before stays. One write, or two where notes arrive out of order.
 	// ErrNotFound where the user has no record.
 	Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Record, error)
-	// Trim forgets the conversations and raises the floor, if the record's version is still the one given; otherwise
-	// it does nothing. One write.
+	// Trim forgets the conversations, which may be none, and sets the floor, if the record's version is still the one given;
+	// otherwise it does nothing. One write.
 	Trim(ctx context.Context, app id.App, user id.User, version int64, oldest []id.Conversation, floor int64) error
 	// Record returns the user's record, or ErrNotFound.
 	Record(ctx context.Context, app id.App, user id.User, strong bool) (Record, error)
@@ -48,6 +48,9 @@ type Store interface {
 	PutSocket(ctx context.Context, socket Socket, expires time.Time) error
 	// Socket returns the row of the user's connection, read strongly, or ErrNotFound.
 	Socket(ctx context.Context, app id.App, user id.User, connection string) (Socket, error)
+	// Opened returns when the connections of the users opened, to the second, by connection; those without a row are left out.
+	// It is eventually consistent: half a read unit for each.
+	Opened(ctx context.Context, app id.App, connections map[id.User][]string) (map[string]time.Time, error)
 	// SetCredential gives the socket's row another key, epoch and expiry; ErrNotFound where there is no row.
 	SetCredential(ctx context.Context, socket Socket) error
 	// RemoveSocket deletes the socket's row, if there is one.

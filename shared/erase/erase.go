@@ -21,6 +21,7 @@ import (
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/media"
 	"github.com/tokenim/tokenim/shared/task"
 )
 
@@ -38,6 +39,7 @@ type Apps interface {
 type Eraser struct {
 	Apps    Apps
 	Store   Store
+	Objects Objects
 	Notices app.Notices
 	Clock   clock.Clock
 }
@@ -86,6 +88,13 @@ func (r *run) everything(ctx context.Context) error {
 	if err := r.records(ctx); err != nil {
 		return err
 	}
+	// Before the users: a row that is gone registers nobody, and a broadcast that is gone sends nothing.
+	if err := r.jobs(ctx); err != nil {
+		return err
+	}
+	if err := r.media(ctx); err != nil {
+		return err
+	}
 	users := 0
 	for shard := range Shards {
 		found, err := r.shard(ctx, shard)
@@ -99,8 +108,8 @@ func (r *run) everything(ctx context.Context) error {
 		// row went.
 		return task.ErrUnfinished
 	}
-	// A request that was under way when the app left its account may have made a data key or a record since.
-	return errors.Join(r.credentials(ctx), r.records(ctx))
+	// A request that was under way when the app left its account may have made a data key, a record, a job or a media since.
+	return errors.Join(r.credentials(ctx), r.records(ctx), r.jobs(ctx), r.media(ctx))
 }
 
 // credentials removes the data keys, then the API keys and what was granted to them and to users.
@@ -119,6 +128,35 @@ func (r *run) records(ctx context.Context) error {
 	for chain := range Chains {
 		if err := r.clear(ctx, Part{Records, fmt.Sprintf("%x", chain)}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// jobs removes the imports of users, and what waits in them, and the broadcasts.
+func (r *run) jobs(ctx context.Context) error {
+	for shard := range ImportShards {
+		if err := r.clear(ctx, Part{Connections, fmt.Sprintf("import#%x", shard)}); err != nil {
+			return err
+		}
+	}
+	return r.clear(ctx, Part{Connections, "broadcast"})
+}
+
+// media removes the uploads: the rows first, so that a check that is under way takes back what it puts.
+func (r *run) media(ctx context.Context) error {
+	if err := r.clear(ctx, Part{Media, ""}); err != nil {
+		return err
+	}
+	for _, prefix := range []string{media.UploadPrefix(r.app), media.ServedPrefix(r.app)} {
+		for more := true; more; {
+			if !task.TimeLeft(ctx) {
+				return task.ErrUnfinished
+			}
+			var err error
+			if more, err = r.Objects.DeletePrefix(ctx, prefix); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -160,7 +198,8 @@ func (r *run) users(ctx context.Context, page []User) error {
 	return errors.Join(err, r.count(ctx))
 }
 
-// user erases a user's conversations, whose rows are the way to their messages, and connections.
+// user erases a user's conversations, whose rows are the way to their messages, what it has removed from them, its blocks and
+// connections.
 func (r *run) user(ctx context.Context, user id.User) error {
 	for after := id.Conversation(""); ; {
 		conversations, next, err := r.Store.Conversations(ctx, r.app, user, after)
@@ -175,7 +214,13 @@ func (r *run) user(ctx context.Context, user id.User) error {
 		}
 		after = next
 	}
-	if err := r.clear(ctx, Part{Conversations, string(user)}); err != nil {
+	for _, part := range []Part{{Conversations, string(user)}, deletedBy(user)} {
+		if err := r.clear(ctx, part); err != nil {
+			return err
+		}
+	}
+	removed, err := r.Store.RemoveBlocks(ctx, r.app, user)
+	if r.add(Users, removed); err != nil {
 		return err
 	}
 	return r.clear(ctx, Part{Connections, string(user)})
@@ -191,10 +236,16 @@ func (r *run) conversations(ctx context.Context, user id.User, page []id.Convers
 		if err := r.clear(ctx, Part{Messages, string(conversation)}); err != nil {
 			return err
 		}
+		if err := r.clear(ctx, Part{Conversations, string(conversation)}); err != nil { // reactions and pins
+			return err
+		}
 		if conversation.Group() == "" {
 			continue
 		}
 		if err := r.clear(ctx, Part{Groups, string(conversation)}); err != nil {
+			return err
+		}
+		if err := r.clear(ctx, Part{Connections, string(conversation)}); err != nil { // what devices have subscribed
 			return err
 		}
 	}
@@ -213,14 +264,20 @@ func (r *run) take(conversation id.Conversation) bool {
 	return first
 }
 
-// clear removes a part, page by page while there is time.
+// clear removes a part.
 func (r *run) clear(ctx context.Context, part Part) error {
+	return clearPart(ctx, r.Store, r.app, part, func(removed int) { r.add(part.Table, removed) })
+}
+
+// clearPart removes a part, page by page while there is time, and counts what each page had. It returns task.ErrUnfinished where more is
+// left than there was time for.
+func clearPart(ctx context.Context, store Store, app id.App, part Part, count func(removed int)) error {
 	for {
 		if !task.TimeLeft(ctx) {
 			return task.ErrUnfinished
 		}
-		removed, more, err := r.Store.Clear(ctx, r.app, part)
-		r.add(part.Table, removed)
+		removed, more, err := store.Clear(ctx, app, part)
+		count(removed)
 		if err != nil || !more {
 			return err
 		}

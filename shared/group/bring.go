@@ -70,7 +70,10 @@ func (s scene) mayBring(how bringing) error {
 	case !s.visible():
 		return fault.New(fault.GroupNotFound)
 	case how.mode == adding:
-		return s.caller.Require(authz.GroupsManage)
+		if err := s.caller.Require(authz.GroupsManage); err != nil {
+			return err
+		}
+		return s.caller.RequireIn(authz.GroupsManage, s.group.ID) // where it may be denied
 	case s.byInvitingSetting():
 		return s.caller.Within(s.group.ID, authz.GroupAdmin).RequireIn(authz.GroupsInvite, s.group.ID)
 	}
@@ -113,8 +116,8 @@ func (s *Service) unknown(ctx context.Context, app id.App, users []id.User) (map
 		if err != nil {
 			return nil, err
 		}
-		for user, is := range found {
-			known[user] = is
+		for user := range found { // who is deactivated, too: it may come back
+			known[user] = true
 		}
 	}
 	for _, user := range users {

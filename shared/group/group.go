@@ -6,28 +6,29 @@
 package group
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/profile"
 )
 
 const (
-	// MaxMembers is how many members a group may have. Up to here the roster, which each send reads for one read unit, stays
-	// within 4 KB, and the sender's function pushes to all members itself.
-	MaxMembers = 100
+	// DirectMembers is how many members a group has at most whose messages the sender's function pushes itself: where thirty are
+	// online, a message costs 1.3 times its pushes then, for each member's record is looked up; the fan-out, which takes over
+	// for good with one member more, looks up who is online only. The roster, which each send reads for one read unit, stays
+	// well within 4 KB.
+	DirectMembers = 75
+	// MaxMembers is how many members a group may have.
+	MaxMembers = 100_000
 	// chunk is how many users one transaction takes in: with the group's own items it stays far below DynamoDB's 100, and
 	// an entry that names them all below 1 KB.
 	chunk = 25
 
-	// Bounds of the profile, in bytes of UTF-8; custom's is that of its JSON. A profile stays within the 10 KB that a change
-	// of it costs.
-	maxName        = 128
+	// maxDescription bounds the description in bytes of UTF-8. With package profile's bounds a profile stays within the 10 KB
+	// that a change of it costs.
 	maxDescription = 1024
-	maxAvatar      = 1024
-	maxCustom      = 2048
 )
 
 // Joining says who may join a group.
@@ -54,11 +55,9 @@ const (
 
 // Profile is what of a group its members change.
 type Profile struct {
-	Name, Description string
-	// Avatar is the address of a picture.
-	Avatar string
-	// Custom is a JSON object of the app's own, without blanks; "" for none.
-	Custom string
+	// Profile is what groups show as users do; a group has a name.
+	profile.Profile
+	Description string
 	// Join says who may join, Speak who may send messages, Invite who may invite.
 	Join   Joining
 	Speak  Who
@@ -76,6 +75,8 @@ type Group struct {
 	Owner id.User
 	// Members is how many members it has.
 	Members int
+	// Reach says who brings its messages to the members' devices.
+	Reach message.Reach
 	// Version is the sequence of the last change, in the group's log.
 	Version int64
 	// CreatedAt is when it was created, CreatedBy by whom: a key, a developer or a user.
@@ -103,6 +104,14 @@ type Member struct {
 	Version int64
 }
 
+// room returns how many members the group may have while its reach is what it is.
+func (g Group) room() int {
+	if g.Reach == message.Fanned {
+		return MaxMembers
+	}
+	return DirectMembers
+}
+
 // joined tells whether the user is a member now.
 func (m Member) joined() bool { return m.State == message.Joined }
 
@@ -118,12 +127,4 @@ func (m Member) admitted() Member {
 	m = m.becomes(message.Joined)
 	m.Role = authz.GroupMember
 	return m
-}
-
-// custom returns the JSON object, nil for none.
-func (p Profile) custom() json.RawMessage {
-	if p.Custom == "" {
-		return nil
-	}
-	return json.RawMessage(p.Custom)
 }

@@ -2,6 +2,7 @@ package group_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,13 +150,46 @@ func TestDismiss(t *testing.T) {
 	for doing, err := range map[string]error{
 		"Change":   errOf(service.Change(t.Context(), w.user(w.owner), g, group.Wish{Name: of("a")})),
 		"Join":     errOf(service.Join(t.Context(), w.user(w.eve), g)),
-		"Leave":    errOf(service.Leave(t.Context(), w.user(w.ann), g)),
 		"Remove":   errOf(service.Remove(t.Context(), w.user(w.owner), g, w.ann)),
 		"Transfer": errOf(service.Transfer(t.Context(), w.user(w.owner), g, w.ann)),
 		"Invite":   errOf(service.Invite(t.Context(), w.user(w.owner), g, []id.User{w.eve}, false)),
 	} {
 		refused(t, doing, err, fault.GroupDismissed)
 	}
+	w.consistent(t, g)
+}
+
+// TestDismissedGroupsAreLeft: nobody is kept in one, nor invited to it, and its owner can go too.
+func TestDismissedGroupsAreLeft(t *testing.T) {
+	w := newWorld()
+	g := w.found(t, nil)
+	w.add(t, g, w.ann)
+	service := w.healthy()
+	_, err := service.Invite(t.Context(), w.user(w.owner), g, []id.User{w.bob}, false)
+	storetest.OK(t, "Invite", err)
+	storetest.OK(t, "Dismiss", errOf(service.Dismiss(t.Context(), w.user(w.owner), g)))
+	for range 2 {
+		storetest.OK(t, "Decline", errOf(service.Decline(t.Context(), w.user(w.bob), g)))
+		storetest.OK(t, "Leave", errOf(service.Leave(t.Context(), w.user(w.owner), g)))
+	}
+	_, err = service.Get(t.Context(), w.user(w.owner), g)
+	refused(t, "the owner who left", err, fault.GroupNotFound)
+	refused(t, "joining again", errOf(service.Join(t.Context(), w.user(w.bob), g)), fault.JoinRefused)
+	view, err := service.Get(t.Context(), w.user(w.ann), g)
+	if err != nil || view.Members != 1 || view.DismissedAt == nil || w.row(g, w.owner).State != message.Left {
+		t.Errorf("ann sees %+v, %v", view, err)
+	}
+	storetest.OK(t, "the last leaves", errOf(service.Leave(t.Context(), w.user(w.ann), g)))
+	kinds := []message.ChangeKind{}
+	for _, change := range w.changes(t, g) {
+		kinds = append(kinds, change.Kind)
+	}
+	want := []message.ChangeKind{message.GroupCreated, message.UsersJoined, message.UsersInvited, message.GroupDismissed,
+		message.UserDeclined, message.UserLeft, message.UserLeft}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("told %v, want %v", kinds, want)
+	}
+	w.consistent(t, g)
 }
 
 func errOf[T any](_ T, err error) error { return err }
@@ -226,5 +260,27 @@ func TestACreationRepeatedFromOutside(t *testing.T) {
 	storetest.OK(t, "repeated", err)
 	if again.GroupID != made.GroupID || again.Name != "Hiking" || again.Version != 1 || !again.CreatedAt.Equal(made.CreatedAt) || len(results) != 0 {
 		t.Errorf("who made the group is shown %+v, %+v", again, results)
+	}
+}
+
+// TestADenialInTheGroupHoldsForAdding: adding needs the permission in the whole app, and that it is not denied in the group.
+func TestADenialInTheGroupHoldsForAdding(t *testing.T) {
+	w := newWorld()
+	denied, other := w.found(t, nil), w.found(t, nil)
+	keeper, stranger := w.register(), w.register()
+	caller := w.moderator(keeper)
+	caller.UserRights.Statements = append(caller.UserRights.Statements,
+		authz.Statement{Grant: "gr_1", Deny: true, Set: authz.SetOf(authz.GroupsManage, authz.GroupsRead), Group: denied})
+	w.add(t, denied, keeper)
+	w.add(t, other, keeper)
+	_, err := w.healthy().Invite(t.Context(), caller, denied, []id.User{stranger}, true)
+	if !fault.Is(err, fault.PermissionDenied) {
+		t.Errorf("added where it is denied: %v", err)
+	}
+	_, err = w.healthy().Invite(t.Context(), caller, other, []id.User{stranger}, true)
+	storetest.OK(t, "Invite", err)
+	listed, _, err := w.healthy().Of(t.Context(), caller, message.Joined, "", 10)
+	if err != nil || len(listed) != 1 || listed[0].Group.GroupID != other {
+		t.Errorf("listed %+v, %v; want %s alone", listed, err, other)
 	}
 }

@@ -75,11 +75,12 @@ func (s *Service) Decline(ctx context.Context, caller authz.Caller, group id.Gro
 	})
 }
 
-// Leave takes the caller's user out; fault.OwnerStays for the owner. For whoever is no member it changes nothing.
+// Leave takes the caller's user out; fault.OwnerStays for the owner, unless the group was dismissed. For whoever is no member it
+// changes nothing.
 func (s *Service) Leave(ctx context.Context, caller authz.Caller, group id.Group) (Membership, error) {
 	return s.own(ctx, caller, group, func(seen scene, me Member) (message.ChangeKind, Member, Holds, error) {
 		switch {
-		case me.joined() && me.Role == authz.GroupOwner:
+		case me.joined() && me.Role == authz.GroupOwner && !seen.group.Dismissed():
 			return "", Member{}, Holds{}, fault.New(fault.OwnerStays)
 		case me.joined():
 			return message.UserLeft, me.becomes(message.Left), Holds{}, nil

@@ -76,8 +76,12 @@ func (s *Service) SetRole(ctx context.Context, caller authz.Caller, group id.Gro
 // Mute keeps a member from sending until the time, in whole seconds; a zero time ends that.
 func (s *Service) Mute(ctx context.Context, caller authz.Caller, group id.Group, user id.User, until time.Time) (Membership, error) {
 	if !until.IsZero() {
-		if until = until.UTC().Truncate(time.Second); !until.After(s.Clock.Now()) || until.Year() > lastYear {
-			return Membership{}, fault.Invalid(fault.Field{Name: "until", Code: fault.FieldInvalid, Args: []any{"until"}})
+		until = until.UTC().Truncate(time.Second)
+		switch {
+		case !until.After(s.Clock.Now()):
+			return Membership{}, fault.Invalid(fault.Wrong("until", fault.MustBeFuture))
+		case until.Year() > lastYear:
+			return Membership{}, fault.Invalid(fault.Wrong("until", fault.TooFar))
 		}
 	}
 	return s.over(ctx, caller, group, user, authz.GroupsManage, func(was Member) (message.GroupChange, Member, error) {
@@ -98,8 +102,14 @@ func (s *Service) Mute(ctx context.Context, caller authz.Caller, group id.Group,
 // lastYear is the last that RFC 3339 can write (5.6).
 const lastYear = 9999
 
-// Transfer makes another member the owner, and the owner an admin. Where that is done already, it changes nothing.
+// Transfer makes another member the owner, and the owner an admin: fault.UserDeactivated where nobody could act for it. Where that
+// is done already, it changes nothing.
 func (s *Service) Transfer(ctx context.Context, caller authz.Caller, group id.Group, to id.User) (Details, error) {
+	return s.transfer(ctx, caller, group, to, false)
+}
+
+// transfer is Transfer; who inherits the group may be deactivated: such an owner is better than none.
+func (s *Service) transfer(ctx context.Context, caller authz.Caller, group id.Group, to id.User, inherits bool) (Details, error) {
 	seen, made, err := s.change(ctx, caller, authz.GroupsOwn, group, named(to), func(seen scene) (plan, error) {
 		if seen.group.Owner == to && seen.me().joined() {
 			return plan{}, errNothing // the owner that was, once more: it may not any longer
@@ -114,12 +124,32 @@ func (s *Service) Transfer(ctx context.Context, caller authz.Caller, group id.Gr
 		if !heir.joined() {
 			return plan{}, notAMember("to")
 		}
+		if !inherits {
+			if err := s.requireActive(ctx, heir, "to"); err != nil {
+				return plan{}, err
+			}
+		}
 		return s.handOn(ctx, seen, heir)
 	})
 	if err == nil && len(made.Moves) == 0 {
 		err = s.remind(ctx, seen, to)
 	}
 	return seen.after(made, s.Clock.Now()), err
+}
+
+// requireActive refuses a member, whom the field names, that is deactivated, or deleted and about to leave the group.
+func (s *Service) requireActive(ctx context.Context, member Member, field string) error {
+	found, err := s.Users.Known(ctx, member.App, []id.User{member.User})
+	if err != nil {
+		return err
+	}
+	switch active, known := found[member.User]; {
+	case !known:
+		return notAMember(field)
+	case !active:
+		return fault.Invalid(fault.Field{Name: field, Code: fault.UserDeactivated})
+	}
+	return nil
 }
 
 // handOn plans the transfer to the heir. The owner is read apart where it is not who asks.

@@ -76,10 +76,10 @@ func (m *model) joins(user id.User) fault.Code {
 
 func (m *model) leaves(user id.User) fault.Code {
 	switch {
-	case m.role(user) == "owner":
+	case m.role(user) == "owner" && !m.dismiss:
 		return fault.OwnerStays
 	case m.states[user] == message.Joined:
-		return m.changed(m.set(user, message.Left, ""))
+		m.set(user, message.Left, "")()
 	case m.states[user] == "" && !m.sees(user):
 		return fault.GroupNotFound
 	}
@@ -89,7 +89,7 @@ func (m *model) leaves(user id.User) fault.Code {
 func (m *model) declines(user id.User) fault.Code {
 	switch {
 	case m.states[user] == message.Invited || m.states[user] == message.Asked:
-		return m.changed(m.set(user, message.Left, ""))
+		m.set(user, message.Left, "")()
 	case m.states[user] == "" && !m.sees(user):
 		return fault.GroupNotFound
 	}

@@ -1,18 +1,14 @@
 package group
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/url"
-	"slices"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
-	"github.com/tokenim/tokenim/shared/name"
+	"github.com/tokenim/tokenim/shared/profile"
 )
 
 // Wish is what a group's profile shall be, as a caller says it; nil leaves as it is.
@@ -27,56 +23,22 @@ type Wish struct {
 }
 
 // of returns the profile after the wish, or a refusal that names every field that is wrong.
-func (w Wish) of(profile Profile) (Profile, error) {
-	set(&profile.Name, w.Name)
-	set(&profile.Description, w.Description)
-	set(&profile.Avatar, w.Avatar)
-	set(&profile.Join, w.Join)
-	set(&profile.Speak, w.Speak)
-	set(&profile.Invite, w.Invite)
-	set(&profile.MutedAll, w.MutedAll)
+func (w Wish) of(p Profile) (Profile, error) {
 	var wrong []fault.Field
-	if w.Custom != nil {
-		var text bytes.Buffer
-		if err := json.Compact(&text, encoded(w.Custom)); err != nil || text.Len() == 0 {
-			wrong = append(wrong, fault.Field{Name: "custom", Code: fault.FieldInvalid, Args: []any{"custom"}})
-		}
-		if profile.Custom = text.String(); profile.Custom == "{}" {
-			profile.Custom = ""
-		}
-	}
-	for _, field := range []struct {
-		name, text string
-		most       int
-	}{{"name", profile.Name, maxName}, {"description", profile.Description, maxDescription}, {"avatar", profile.Avatar, maxAvatar},
-		{"custom", profile.Custom, maxCustom}} {
-		if len(field.text) > field.most {
-			wrong = append(wrong, fault.Field{Name: field.name, Code: fault.FieldTooLong, Args: []any{field.name, fmt.Sprintf("%d bytes", field.most)}})
-		}
-	}
-	if !name.Plain(profile.Name) {
-		wrong = append(wrong, fault.Field{Name: "name", Code: fault.FieldInvalid, Args: []any{"name"}})
-	}
-	if !picture(profile.Avatar) {
-		wrong = append(wrong, fault.Field{Name: "avatar", Code: fault.FieldInvalid, Args: []any{"avatar"}})
+	p.Profile, wrong = profile.Wish{Name: w.Name, Avatar: w.Avatar, Custom: w.Custom}.Of(p.Profile)
+	profile.Set(&p.Description, w.Description)
+	profile.Set(&p.Join, w.Join)
+	profile.Set(&p.Speak, w.Speak)
+	profile.Set(&p.Invite, w.Invite)
+	profile.Set(&p.MutedAll, w.MutedAll)
+	wrong = append(wrong, profile.Long("description", p.Description, maxDescription)...)
+	if p.Name == "" {
+		wrong = append(wrong, fault.Wrong("name", fault.NotPlain))
 	}
 	if len(wrong) > 0 {
 		return Profile{}, fault.Invalid(wrong...)
 	}
-	return profile, nil
-}
-
-// picture tells whether the address can be one of a picture: on the web, or a path of the app's own. An address that runs a
-// script would do so in every member's browser.
-func picture(address string) bool {
-	parsed, err := url.Parse(address)
-	return err == nil && slices.Contains([]string{"", "http", "https"}, parsed.Scheme)
-}
-
-func set[T any](field, wish *T) {
-	if wish != nil {
-		*field = *wish
-	}
+	return p, nil
 }
 
 // fingerprint tells the wish from others.

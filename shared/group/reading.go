@@ -63,7 +63,9 @@ func (s *Service) Of(ctx context.Context, caller authz.Caller, state message.Sta
 	}
 	var ids []id.Group
 	for _, member := range members {
-		ids = append(ids, member.Group)
+		if caller.RequireIn(authz.GroupsRead, member.Group) == nil { // else it may not see that one
+			ids = append(ids, member.Group)
+		}
 	}
 	groups, err := s.Store.Profiles(ctx, caller.App, ids)
 	if err != nil {

@@ -104,7 +104,7 @@ func (r routes) groups(edge *api.API) {
 	api.Register(edge, api.Operation{
 		ID: "update-group", Method: http.MethodPatch, Path: "/groups/{id}", Tag: "Groups", Status: http.StatusOK,
 		Summary: "Change a group", Permission: authz.GroupsManage, Inside: true,
-		Description: "Its owner and admins may, and who may manage all groups. Every member is told at once.",
+		Description: "Its owner and admins may, and who may manage all groups. Every member who is online is told.",
 		Errors:      changing(fault.GroupChanged),
 	}, r.change)
 	api.Register(edge, api.Operation{
@@ -116,8 +116,8 @@ func (r routes) groups(edge *api.API) {
 	api.Register(edge, api.Operation{
 		ID: "transfer-group", Method: http.MethodPost, Path: "/groups/{id}/transfer", Tag: "Groups", Status: http.StatusOK,
 		Summary: "Hand a group on", Permission: authz.GroupsOwn, Inside: true,
-		Description: "To another of its members. Who owned it becomes an admin.",
-		Errors:      changing(fault.GroupMemberNotFound),
+		Description: "To another of its members who is active. Who owned it becomes an admin.",
+		Errors:      changing(fault.GroupMemberNotFound, fault.UserDeactivated),
 	}, r.transfer)
 	api.Register(edge, api.Operation{
 		ID: "list-user-groups", Method: http.MethodGet, Path: "/users/{id}/groups", Tag: "Groups", Status: http.StatusOK,

@@ -19,10 +19,12 @@ type Log interface {
 	// Told returns the entry with the change as its text: for the first of a log, whose number nobody has to take.
 	Told(ctx context.Context, entry message.Entry, change message.GroupChange) (message.Entry, error)
 	// Tell takes the next number of the group's log and returns the entry for it, which is not stored. by is "" for an
-	// application. message.ErrNoGroup or ErrDismissed where there is nothing to tell any more.
+	// application. message.ErrNoGroup where there is nothing to tell any more, ErrDismissed where it is not of who leaves.
 	Tell(ctx context.Context, app id.App, group id.Group, by id.User, change message.GroupChange) (message.Entry, error)
 	// Abandon gives an entry's number up, so that nobody waits for it. It does nothing where an entry stands there.
 	Abandon(ctx context.Context, entry message.Entry)
+	// Settle returns when every number of the group's log that was taken before stands there.
+	Settle(ctx context.Context, app id.App, group id.Group) error
 	// Publish tells the members of an entry that is stored, once all before it can be read, and notes it for those affected,
 	// so that they learn of it at their next sync.
 	Publish(ctx context.Context, entry message.Entry, affected []id.User) error
@@ -30,19 +32,29 @@ type Log interface {
 	Remind(ctx context.Context, app id.App, group id.Group, sequence int64, affected []id.User) error
 }
 
+// Audience subscribes devices to groups whose reach is not Direct. fanout.Audience is one.
+type Audience interface {
+	// Follow subscribes those of the users who are members.
+	Follow(ctx context.Context, app id.App, group id.Group, users []id.User) error
+	// Leave ends what the user, who left by the entry of the sequence, has subscribed to before: nothing more is posted by that
+	// when it returns.
+	Leave(ctx context.Context, app id.App, group id.Group, user id.User, sequence int64) error
+}
+
 // Users finds users.
 type Users interface {
-	// Known returns those of up to 100 users that the app has.
-	Known(ctx context.Context, app id.App, users []id.User) (map[id.User]bool, error)
+	// Known returns those of up to 100 users that the app has, with whether they are active: nobody acts for a deactivated one.
+	Known(ctx context.Context, app id.App, users []id.User) (active map[id.User]bool, err error)
 }
 
 // Service makes groups and changes them.
 type Service struct {
-	Store Store
-	Log   Log
-	Users Users
-	Clock clock.Clock
-	IDs   id.Source
+	Store    Store
+	Log      Log
+	Users    Users
+	Audience Audience
+	Clock    clock.Clock
+	IDs      id.Source
 	// Pause waits before a change is tried again. nil means message.Backoff.
 	Pause func(ctx context.Context, attempt int) error
 }
@@ -119,8 +131,13 @@ func (s *Service) change(ctx context.Context, caller authz.Caller, permission au
 			return seen, Commit{Was: seen.group, Is: seen.group}, nil
 		case err != nil:
 			return scene{}, Commit{}, err
-		case seen.group.Dismissed():
+		case seen.group.Dismissed() && !planned.told.Kind.Leaves():
 			return scene{}, Commit{}, fault.New(fault.GroupDismissed)
+		case seen.group.Members+gains(planned.moves) > seen.group.room():
+			if err := s.grow(ctx, seen.group); err != nil && !overtaken(err) {
+				return scene{}, Commit{}, err
+			}
+			continue
 		}
 		made, err := s.make(ctx, seen, planned)
 		if !overtaken(err) {
@@ -150,16 +167,25 @@ func (s *Service) make(ctx context.Context, seen scene, planned plan) (Commit, e
 		s.Log.Abandon(ctx, entry)
 		return Commit{}, err
 	}
+	if err := s.unsubscribe(ctx, made); err != nil {
+		return Commit{}, err
+	}
 	return made, s.Log.Publish(ctx, entry, planned.affected())
 }
 
-// remind tells the users, for whom there was nothing to change, of the last change of their rows. It may have been this very
-// request that made it, and broke off before they were told.
+// remind tells the users, for whom there was nothing to change, of the last change of their rows, and ends what those who have left
+// are subscribed to. It may have been this very request that made the change, and broke off before that.
 func (s *Service) remind(ctx context.Context, seen scene, users ...id.User) error {
 	changes := map[int64][]id.User{}
 	for _, user := range users {
-		if version := seen.rows[user].Version; version != 0 {
-			changes[version] = append(changes[version], user)
+		row := seen.rows[user]
+		if row.Version != 0 {
+			changes[row.Version] = append(changes[row.Version], user)
+		}
+		if row.State == message.Left && seen.group.Reach != message.Direct {
+			if err := s.Audience.Leave(ctx, seen.group.App, seen.group.ID, user, row.Version); err != nil {
+				return err
+			}
 		}
 	}
 	for version, affected := range changes {

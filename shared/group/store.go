@@ -56,6 +56,9 @@ func gains(moves []Move) (more int) {
 // Gain returns how many members more the group has after the commit.
 func (c Commit) Gain() int { return gains(c.Moves) }
 
+// Room returns how many members the group may have after the commit.
+func (c Commit) Room() int { return c.Was.room() }
+
 // Filter chooses members.
 type Filter struct {
 	// Since chooses those whom a change after this version touched; 0 for all.
@@ -74,9 +77,16 @@ type Store interface {
 	// the answer. At most 99 users. One read unit for each user and for each 4 KB of the group.
 	Read(ctx context.Context, app id.App, group id.Group, users ...id.User) (Group, map[id.User]Member, error)
 	// Commit makes the change, all or nothing: the entry, the group, its count of members, the rows, the roster and what each
-	// send asks about. ErrChanged where the group is gone, dismissed or of a later version, where what the commit stands on
-	// does not hold, or where there would be more than MaxMembers; message.ErrTaken where another entry has the number.
+	// send asks about. Whoever joins a group whose reach is not Direct is marked as one who subscribes. ErrChanged where the group
+	// is gone, dismissed, of a later version or another reach, where what the commit stands on does not hold, or where there
+	// would be more members than Room; message.ErrTaken where another entry has the number.
 	Commit(ctx context.Context, commit Commit) error
+	// SetReach changes the group's reach from one to the next, and with it that of the numbers that are taken from then on, all or
+	// nothing; ErrChanged where it is another by now, or the group is gone.
+	SetReach(ctx context.Context, app id.App, group id.Group, from, to message.Reach) error
+	// Subscribing marks the members of a group of at most DirectMembers as ones who subscribe, and returns them. Whoever leaves
+	// meanwhile is not marked. One read, and one write each.
+	Subscribing(ctx context.Context, app id.App, group id.Group) ([]id.User, error)
 	// Members returns the rows of the group, in the order of their versions, up to limit of them, those after the position,
 	// "" to begin; next is the position to go on after, "" at the end. A page can be short before the end. It is eventually
 	// consistent.

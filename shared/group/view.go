@@ -52,7 +52,7 @@ func (g Group) View() Details {
 	view := Details{GroupID: g.ID, Name: g.Name, Description: g.Description, Avatar: g.Avatar, Custom: map[string]json.RawMessage{},
 		Join: g.Join, Speak: g.Speak, Invite: g.Invite, MutedAll: g.MutedAll, Owner: g.Owner, Members: g.Members,
 		Version: g.Version, CreatedAt: g.CreatedAt}
-	if own := g.custom(); own != nil {
+	if own := g.Profile.Members(); own != nil {
 		_ = json.Unmarshal(own, &view.Custom) // it was an object when it was stored
 	}
 	if g.Dismissed() {

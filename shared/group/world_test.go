@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/connection/connectiontest"
+	"github.com/tokenim/tokenim/shared/fanout"
+	"github.com/tokenim/tokenim/shared/fanout/fanouttest"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/group"
 	"github.com/tokenim/tokenim/shared/group/grouptest"
@@ -26,17 +29,19 @@ type world struct {
 	log     *messagetest.Log
 	store   *grouptest.Store
 	records *connectiontest.Store
+	fans    *fanouttest.Store
 	keyring *seal.Keyring
 	app     id.App
-	known   map[id.User]bool
+	// active are the users of the app: false for those who are deactivated.
+	active map[id.User]bool
 	// owner owns the group; ann, bob and eve have nothing to do with it yet.
 	owner, ann, bob, eve id.User
 }
 
 func newWorld() *world {
 	log := messagetest.NewLog()
-	w := &world{log: log, store: grouptest.NewStore(log), records: connectiontest.NewStore(), keyring: sealtest.NewKeyring(),
-		app: id.Source{}.App(), known: map[id.User]bool{}}
+	w := &world{log: log, store: grouptest.NewStore(log), records: connectiontest.NewStore(), fans: fanouttest.NewStore(), keyring: sealtest.NewKeyring(),
+		app: id.Source{}.App(), active: map[id.User]bool{}}
 	w.owner, w.ann, w.bob, w.eve = w.register(), w.register(), w.register(), w.register()
 	return w
 }
@@ -44,7 +49,7 @@ func newWorld() *world {
 func (w *world) register() id.User {
 	user := id.Source{}.User()
 	w.records.Register(w.app, user)
-	w.known[user] = true
+	w.active[user] = true
 	return user
 }
 
@@ -52,7 +57,9 @@ func (w *world) register() id.User {
 func (w *world) Known(_ context.Context, app id.App, users []id.User) (map[id.User]bool, error) {
 	found := map[id.User]bool{}
 	for _, user := range users {
-		found[user] = app == w.app && w.known[user]
+		if active, known := w.active[user]; known && app == w.app {
+			found[user] = active
+		}
 	}
 	return found, nil
 }
@@ -60,7 +67,9 @@ func (w *world) Known(_ context.Context, app id.App, users []id.User) (map[id.Us
 // process returns the service of one Lambda, whose calls go through the fuse.
 func (w *world) process(fuse *storetest.Fuse) *group.Service {
 	store := grouptest.Fuse(fuse, w.store)
-	return &group.Service{Store: store, Users: w, Clock: clock.System{}, Log: &message.Service{
+	audience := &fanout.Audience{Subscriptions: w.fans, Records: connectiontest.FuseStore(fuse, w.records), Members: w.store.Rows(),
+		Clock: clock.System{}}
+	return &group.Service{Store: store, Users: w, Clock: clock.System{}, Audience: audience, Log: &message.Service{
 		Log: messagetest.FuseLog(fuse, w.log), Groups: store, Sealer: w.keyring, Clock: clock.System{},
 		Devices: &connection.Service{Store: connectiontest.FuseStore(fuse, w.records),
 			Poster: connectiontest.FusePoster(fuse, connectiontest.NewPoster()), Clock: clock.System{}}}}
@@ -127,6 +136,33 @@ func (w *world) add(t storetest.T, of id.Group, users ...id.User) {
 		if each.Result != group.ResultAdded {
 			t.Fatalf("add %s: %s", each.UserID, each.Result)
 		}
+	}
+}
+
+// crowd adds so many new users, each with an open socket.
+func (w *world) crowd(t storetest.T, of id.Group, size int) {
+	users := make([]id.User, size)
+	for i := range users {
+		users[i] = w.register()
+		socket := connection.Socket{App: w.app, User: users[i], Connection: "c" + users[i].Random(), Device: "phone", ExpiresAt: clock.System{}.Now().Add(time.Hour)}
+		_, _, err := w.records.Attach(context.Background(), socket, clock.System{}.Now().Add(connection.Lease))
+		storetest.OK(t, "Attach", err)
+	}
+	w.add(t, of, users...)
+}
+
+// subscribing checks that each member's row is marked, and that the sockets of the crowd, who are members, are subscribed.
+func (w *world) subscribing(t *testing.T, of id.Group) {
+	members, _, err := w.store.Members(context.Background(), w.app, of, group.Filter{State: message.Joined}, "", 1000)
+	storetest.OK(t, "Members", err)
+	for _, each := range members {
+		if !w.store.Row(w.app, each.User, of).Subscribes {
+			t.Errorf("the row of %s is not marked", each.User)
+		}
+	}
+	subscribed, _, err := w.fans.Page(context.Background(), w.app, of, fanout.Part{Parts: 1}, "", 1000)
+	if err != nil || len(subscribed) != group.DirectMembers-1 {
+		t.Errorf("%d sockets are subscribed, %v", len(subscribed), err)
 	}
 }
 
@@ -199,7 +235,7 @@ func (w *world) consistent(t storetest.T, of id.Group) {
 		}
 		if state == message.Joined {
 			members++
-			if roster.Members[user] != row.Seat {
+			if seat, listed := roster.Members[user]; seat != row.Seat && (listed || now.Reach != message.Fanned) {
 				t.Fatalf("the roster has %+v, the row %+v", roster.Members[user], row.Seat)
 			}
 		}
@@ -207,7 +243,11 @@ func (w *world) consistent(t storetest.T, of id.Group) {
 			owners++
 		}
 	}
-	if now.Members != members || len(roster.Members) != members || owners != 1 || w.row(of, now.Owner).Role != authz.GroupOwner {
+	gone := now.Dismissed() && w.row(of, now.Owner).State == message.Left
+	if owned := owners == 1 && w.row(of, now.Owner).Role == authz.GroupOwner; owned == gone {
+		t.Fatalf("%d owners; the owner has left a dismissed group: %v", owners, gone)
+	}
+	if now.Members != members || len(roster.Members) > members || now.Reach != message.Fanned && len(roster.Members) != members {
 		t.Fatalf("%d members, %d in the roster, %d by the log; %d owners", now.Members, len(roster.Members), members, owners)
 	}
 }

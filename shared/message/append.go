@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -30,15 +31,21 @@ type look struct {
 	last Entry
 	// duplicate is the entry that an earlier attempt appended, if one was seen.
 	duplicate *Entry
+	// silently tells that the receiver is not to see what is appended.
+	silently bool
 }
 
 // append stores the draft as the next entry of the pair's log and returns it, or returns the entry that an earlier
 // attempt with the same client ID stored.
 func (s *Service) append(ctx context.Context, draft Draft, to id.User) (Entry, error) {
 	entry := Entry{App: draft.App, Conversation: id.Pair(draft.App, draft.From, to), Sender: draft.From, Recipient: to,
-		Type: draft.Type, ClientID: draft.ClientID}
+		Type: draft.Type, Rich: draft.refers(), ClientID: draft.ClientID}
 	seen, err := s.firstLook(ctx, draft, entry)
 	if err != nil {
+		return Entry{}, err
+	}
+	entry.Hidden = seen.silently
+	if seen, err = s.unlessRefused(ctx, draft, entry, seen); err != nil {
 		return Entry{}, err
 	}
 	if seen.duplicate == nil && draft.ClientID != "" && draft.Known == nil {
@@ -57,19 +64,25 @@ func (s *Service) append(ctx context.Context, draft Draft, to id.User) (Entry, e
 	return s.putNext(ctx, draft, entry, seen.last)
 }
 
-// firstLook reads the log and, at the same time, makes sure that the receiver exists.
+// firstLook reads the log and, at the same time, makes sure that the receiver takes what the sender
+// sends.
 func (s *Service) firstLook(ctx context.Context, draft Draft, entry Entry) (seen look, err error) {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.Users.Exists(ctx, entry.App, entry.Recipient, "to") })
+	silently := false
+	group.Go(func() (err error) {
+		silently, err = s.Users.Admits(ctx, entry.App, entry.Sender, entry.Recipient, "to")
+		return err
+	})
 	group.Go(func() (err error) {
 		if draft.Known == nil {
-			seen.last, err = s.tail(ctx, entry.App, entry.Conversation)
+			seen.last, err = s.tail(ctx, entry.App, entry.Conversation, false)
 			return err
 		}
 		seen, err = s.lookFrom(ctx, entry, *draft.Known)
 		return err
 	})
 	err = group.Wait()
+	seen.silently = silently
 	return seen, err
 }
 
@@ -82,7 +95,7 @@ func (s *Service) lookFrom(ctx context.Context, entry Entry, known int64) (look,
 	if err != nil {
 		return look{}, err
 	}
-	entries = contiguous(entries, from, +1)
+	entries = Contiguous(entries, from, +1)
 	if len(entries) == 0 && known > 0 {
 		if entries, err = s.Log.Read(ctx, entry.App, entry.Conversation, from, limit, true); err != nil {
 			return look{}, err
@@ -140,7 +153,7 @@ func (s *Service) lookOn(ctx context.Context, entry Entry, from int64) (look, er
 func (s *Service) putNext(ctx context.Context, draft Draft, entry, last Entry) (Entry, error) {
 	deadline := s.Clock.Now().Add(busyAfter)
 	for attempt := 0; ; attempt++ {
-		next, err := s.sealed(ctx, last.follow(entry), []byte(draft.Text))
+		next, err := s.sealed(ctx, last.follow(entry), draft.content())
 		if err != nil {
 			return Entry{}, err
 		}
@@ -166,6 +179,15 @@ func (s *Service) putNext(ctx context.Context, draft Draft, entry, last Entry) (
 	}
 }
 
+// openSent returns the entry that the draft came to, opened: what the draft says, unless somebody has changed it since an earlier
+// attempt stored it.
+func (s *Service) openSent(ctx context.Context, draft Draft, entry Entry) (Message, error) {
+	if entry.rewritten() {
+		return s.open(ctx, entry)
+	}
+	return entry.open(draft.content())
+}
+
 // sealed returns the entry with its time and the text sealed for its place.
 func (s *Service) sealed(ctx context.Context, entry Entry, text []byte) (Entry, error) {
 	entry.SentAt = s.Clock.Now().Truncate(time.Millisecond)
@@ -176,11 +198,14 @@ func (s *Service) sealed(ctx context.Context, entry Entry, text []byte) (Entry, 
 
 // sameOrConflict returns the entry that an earlier attempt stored, if it has the draft's body.
 func (s *Service) sameOrConflict(ctx context.Context, draft Draft, entry Entry) (Entry, error) {
+	if entry.rewritten() {
+		return entry, nil
+	}
 	stored, err := s.open(ctx, entry)
 	if err != nil {
 		return Entry{}, err
 	}
-	if stored.Message != draft.Text || stored.Type != draft.Type {
+	if stored.Type != draft.Type || stored.refers() != draft.refers() || !bytes.Equal(stored.content(), draft.content()) {
 		return Entry{}, clientIDConflict()
 	}
 	return entry, nil
@@ -198,8 +223,15 @@ func (e Entry) find(entries []Entry) look {
 	return seen
 }
 
-// body is what a client ID stands for. The type cannot hold a line break, so no two bodies read alike.
-func (d Draft) body() []byte { return []byte(d.Type + "\n" + d.Text) }
+// body is what a client ID stands for. No type has a line break or a plus in it, so no two bodies read alike: not that of a text
+// and that of another which refers to something and is JSON.
+func (d Draft) body() []byte {
+	kind := d.Type
+	if d.refers() {
+		kind += "+"
+	}
+	return append([]byte(kind+"\n"), d.content()...)
+}
 
 func clientIDConflict() error {
 	return fault.Invalid(fault.Field{Name: "client_id", Code: fault.ClientIDConflict})

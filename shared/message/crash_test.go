@@ -2,6 +2,7 @@ package message_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -43,7 +44,7 @@ func checkRetry(t *testing.T, w *world, draft message.Draft) {
 	storetest.OK(t, "retry", err)
 	second, err := w.healthy().Send(t.Context(), draft)
 	storetest.OK(t, "retry again", err)
-	if first.Message != second.Message || first.Message.Seq != 1 {
+	if !reflect.DeepEqual(first.Message, second.Message) || first.Message.Seq != 1 {
 		t.Fatalf("answers differ: %+v and %+v", first.Message, second.Message)
 	}
 	w.settle()

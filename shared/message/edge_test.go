@@ -46,7 +46,7 @@ func (a annAlways) Claims(context.Context, token.Claims) (authz.Caller, error) {
 	return caller, nil
 }
 
-func (a annAlways) Note(context.Context, authz.Caller, authz.Permission) {}
+func (a annAlways) Note(context.Context, authz.Caller, authz.Asked) {}
 
 // noWindows has no resume under way.
 type noWindows struct{}

@@ -35,6 +35,24 @@ type syncFrame struct {
 	V int64 `json:"v" minimum:"0" doc:"The version that the device has." example:"41"`
 }
 
+// MessageFrame names a message that something is done with.
+type MessageFrame struct {
+	socket.Frame
+	ConversationID id.Conversation `json:"conversation_id" minLength:"1" maxLength:"64" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
+	Seq            int64           `json:"seq" minimum:"1" doc:"The message's number in the conversation." example:"7"`
+}
+
+type editFrame struct {
+	MessageFrame
+	EditContent
+}
+
+type reactFrame struct {
+	MessageFrame
+	Reaction string `json:"reaction" minLength:"1" maxLength:"48" doc:"Emoji, or a name between colons; at most 48 bytes of UTF-8." example:"👍"`
+	Remove   bool   `json:"remove,omitempty" doc:"Take the reaction back."`
+}
+
 // Windows goes on with the resume of a socket. resume.Service is one.
 type Windows interface {
 	// Acknowledged posts the next window if the sequence is the last that the socket waits for.
@@ -48,7 +66,7 @@ const defaultLimit = 50
 func Frames(edge *socket.Socket, service *Service, signer cursor.Signer, windows Windows) {
 	r := routes{Service: service, signer: signer}
 	socket.Register(edge, socket.Action{
-		Name: "send", Permission: authz.MessagesSend, Inside: true, Summary: "Send a message; to a group it needs groups:send instead.",
+		Name: "send", Permission: authz.MessagesSend, Inside: true, Summary: "Send a message; to a group it needs groups:send instead, and to mention all there groups:mention_all besides.",
 	}, func(ctx context.Context, caller socket.Caller, in *sendFrame) (Stored, error) {
 		return r.store(ctx, caller.Caller, caller.Socket.Connection, in.Content)
 	})
@@ -76,6 +94,40 @@ func Frames(edge *socket.Socket, service *Service, signer cursor.Signer, windows
 	}, func(ctx context.Context, caller socket.Caller, in *syncFrame) (Changes, error) {
 		return r.Sync(ctx, caller.App, caller.User, in.V)
 	})
+	r.actFrames(edge)
+	r.ownFrames(edge)
+}
+
+// actFrames adds what is done with messages that are there.
+func (r routes) actFrames(edge *socket.Socket) {
+	socket.Register(edge, socket.Action{
+		Name: "edit", Permission: authz.MessagesEdit, Summary: "Edit a message of one's own.",
+	}, func(ctx context.Context, caller socket.Caller, in *editFrame) (Operated, error) {
+		return answered(r.speakAnew(ctx, in.act(caller), in.EditContent))
+	})
+	socket.Register(edge, socket.Action{
+		Name: "recall", Permission: authz.MessagesEdit, Summary: "Recall a message.",
+	}, func(ctx context.Context, caller socket.Caller, in *MessageFrame) (Operated, error) {
+		return answered(r.Recall(ctx, in.act(caller)))
+	})
+	socket.Register(edge, socket.Action{
+		Name: "react", Permission: authz.MessagesReact, Summary: "React to a message, or take a reaction back.",
+	}, func(ctx context.Context, caller socket.Caller, in *reactFrame) (Operated, error) {
+		if in.Remove {
+			return answered(r.Unreact(ctx, in.act(caller), in.Reaction))
+		}
+		return answered(r.React(ctx, in.act(caller), in.Reaction))
+	})
+}
+
+// act is what the socket's user does with the message.
+func (f MessageFrame) act(caller socket.Caller) Act {
+	return Act{Caller: caller.Caller, Connection: caller.Socket.Connection, Conversation: f.ConversationID, Sequence: f.Seq}
+}
+
+func answered(done Done, err error) (Operated, error) {
+	answer, err := operated(done, err)
+	return answer.Body, err
 }
 
 func (r routes) historyFrame(ctx context.Context, caller authz.Caller, in *historyFrame) (api.Page[Message], error) {

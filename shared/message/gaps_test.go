@@ -101,7 +101,7 @@ func TestAResumeEndsWithTheMembership(t *testing.T) {
 	for i := range message.PageSize + 5 {
 		say(fmt.Sprint("message ", i))
 	}
-	_, progress, err := w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion)
+	_, progress, err := w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion, noGroups)
 	storetest.OK(t, "begin", err)
 	if progress == nil {
 		t.Fatal("one window was enough")
@@ -219,7 +219,7 @@ func TestWhatComesAfterARemoval(t *testing.T) {
 			return page
 		},
 		"a resume": func(t *testing.T, w *world, s *service, _ id.Group) []message.Message {
-			window, _, err := s.Begin(t.Context(), w.app, w.bob, message.NoVersion)
+			window, _, err := s.Begin(t.Context(), w.app, w.bob, message.NoVersion, noGroups)
 			storetest.OK(t, "begin", err)
 			return window.Items
 		},

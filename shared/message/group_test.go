@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -99,7 +100,7 @@ func TestSendToAGroup(t *testing.T) {
 	for _, retry := range []message.Draft{w.draft(w.ann, group, "hello"), w.draft(w.ann, group, "hello")} {
 		again, err := w.healthy().Send(t.Context(), retry)
 		storetest.OK(t, "retry", err)
-		if again.Message != sent.Message {
+		if !reflect.DeepEqual(again.Message, sent.Message) {
 			t.Errorf("the retry is %+v", again.Message)
 		}
 	}
@@ -198,7 +199,7 @@ func TestWhatAMemberSees(t *testing.T) {
 	if len(unread) != 2 || list[0].Unread != 2 {
 		t.Errorf("bob has %d unread, and the list says %d", len(unread), list[0].Unread)
 	}
-	window, progress, err := w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion)
+	window, progress, err := w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion, noGroups)
 	if err != nil || progress != nil || len(window.Items) != 3 {
 		t.Errorf("bob's resume is %+v, %+v, %v", window, progress, err)
 	}
@@ -219,7 +220,7 @@ func TestWhatAMemberSees(t *testing.T) {
 	refused(t, "history", err, fault.ConversationNotFound)
 	_, err = w.healthy().Acknowledge(t.Context(), w.app, w.bob, id.Conversation(group), 6)
 	refused(t, "acknowledge", err, fault.ConversationNotFound)
-	if window, _, err = w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion); err != nil || len(window.Items) != 0 {
+	if window, _, err = w.healthy().Begin(t.Context(), w.app, w.bob, message.NoVersion, noGroups); err != nil || len(window.Items) != 0 {
 		t.Errorf("bob's resume is %+v, %v", window, err)
 	}
 	changes, err = w.healthy().Sync(t.Context(), w.app, w.bob, 1)
@@ -250,7 +251,7 @@ func TestAnAbandonedNumberBecomesAVoid(t *testing.T) {
 				order := message.Ascending
 				switch reader {
 				case "resume":
-					window, _, err := w.healthy().Begin(t.Context(), w.app, w.ann, message.NoVersion)
+					window, _, err := w.healthy().Begin(t.Context(), w.app, w.ann, message.NoVersion, noGroups)
 					if err != nil || len(window.Items) != 3 {
 						t.Errorf("the window is %+v, %v", window, err)
 					}
@@ -289,7 +290,7 @@ type watched struct {
 	seen func(users []id.User, frame []byte)
 }
 
-func (w watched) Broadcast(_ context.Context, _ id.App, users []id.User, _ string, frame []byte) error {
+func (w watched) Broadcast(_ context.Context, _ id.App, users []id.User, _ id.Conversation, _ int64, _ string, frame []byte) error {
 	w.seen(users, frame)
 	return nil
 }
@@ -386,7 +387,7 @@ func (c *crowd) readable(draft message.Draft, answer message.Message) {
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if earlier, ok := c.acked[draft.Text]; ok && earlier != answer {
+	if earlier, ok := c.acked[draft.Text]; ok && !reflect.DeepEqual(earlier, answer) {
 		c.t.Errorf("%s was answered with %+v and with %+v", draft.Text, earlier, answer)
 	}
 	c.acked[draft.Text] = answer

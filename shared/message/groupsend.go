@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,34 +13,37 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 )
 
-// sendToGroup stores a message in a group's log and posts it to the members' devices. Nothing is noted for the members: a
-// group's messages cost one entry whatever its size, and clients find what they missed by the log's end.
+// sendToGroup stores a message in a group's log and, unless the fan-out does, posts it to the members' devices. Nothing is
+// noted for the members: a group's messages cost one entry whatever its size, and clients find what they missed by the log's end.
 //
 // The reads have an order: the log's end before the roster. Where the number that was taken follows that end, no change of
 // the group can lie between, so the roster is the one at the message's own place in the log: a member whose removal stands
 // before it gets nothing. Otherwise the roster is read again after everything before the message can be read.
 func (s *Service) sendToGroup(ctx context.Context, draft Draft, group id.Group) (Sent, error) {
-	entry := Entry{App: draft.App, Conversation: id.Conversation(group), Sender: draft.From, Type: draft.Type, ClientID: draft.ClientID}
+	entry := Entry{App: draft.App, Conversation: id.Conversation(group), Sender: draft.From, Type: draft.Type, Rich: draft.refers(), ClientID: draft.ClientID}
 	seen, err := s.lookAtEnd(ctx, draft.App, entry.Conversation)
 	if err != nil {
 		return Sent{}, err
 	}
-	roster, speaker, err := s.hear(ctx, draft, group)
+	roster, seat, err := s.hear(ctx, draft, group, seen.reach)
 	if err != nil {
 		return Sent{}, err
 	}
-	stored, err := s.appendNumbered(ctx, draft, entry, speaker, seen)
+	if err := s.referInGroup(ctx, &draft, roster, seat); err != nil {
+		return Sent{}, err
+	}
+	stored, err := s.appendNumbered(ctx, draft, entry, seat.speaker(), seen)
 	if err != nil {
 		return Sent{}, err
 	}
 	if err := s.settle(ctx, stored.App, stored.Conversation, max(seen.settled, stored.Base), stored.Sequence-1); err != nil {
 		return Sent{}, err
 	}
-	message, err := stored.open([]byte(draft.Text))
+	message, err := s.openSent(ctx, draft, stored)
 	if err != nil {
 		return Sent{}, err
 	}
-	if stored.Sequence != seen.last+1 || seen.settled != seen.last {
+	if stored.Reach != Fanned && (stored.Sequence != seen.last+1 || seen.settled != seen.last) {
 		if roster, err = s.Groups.Roster(ctx, draft.App, group); err != nil {
 			return Sent{}, err
 		}
@@ -49,40 +51,49 @@ func (s *Service) sendToGroup(ctx context.Context, draft Draft, group id.Group) 
 	return Sent{Message: message}, s.announceToGroup(ctx, stored, message, roster, draft.Connection)
 }
 
-// hear returns the group's roster, and as what the sender may speak there.
-func (s *Service) hear(ctx context.Context, draft Draft, group id.Group) (Roster, Speaker, error) {
-	roster, err := s.Groups.Roster(ctx, draft.App, group)
-	if err != nil {
-		return Roster{}, Nobody, err
+// hear returns the group's roster, and the seat of the sender, who may speak. A group whose log has shown that it is fanned out
+// needs no roster: the sender's own row says who it is.
+func (s *Service) hear(ctx context.Context, draft Draft, group id.Group, reach Reach) (roster Roster, seat Seat, err error) {
+	roster.Reach = reach
+	if reach != Fanned {
+		if roster, err = s.Groups.Roster(ctx, draft.App, group); err != nil {
+			return Roster{}, Seat{}, err
+		}
 	}
 	seat, member := roster.Members[draft.From]
-	switch {
-	case !member:
-		return Roster{}, Nobody, fault.New(fault.NotAMember)
-	case s.Clock.Now().Before(seat.MutedUntil):
-		return Roster{}, Nobody, fault.New(fault.MemberMuted, seat.MutedUntil.Format(time.RFC3339))
-	case seat.leads():
-		return roster, AnAdmin, nil
+	if roster.Reach == Fanned {
+		row, err := s.Members.Get(ctx, draft.App, draft.From, id.Conversation(group), true)
+		if err != nil && !errors.Is(err, ErrNotMember) {
+			return Roster{}, Seat{}, err
+		}
+		seat, member = row.Seat, err == nil && row.In()
 	}
-	return roster, AnyMember, nil
+	if !member {
+		return Roster{}, Seat{}, fault.New(fault.NotAMember)
+	}
+	return roster, seat, s.heard(seat)
 }
 
-// announceToGroup posts the message to the members' devices and moves the sender's own read mark to it: who writes has read
-// what came before.
+// announceToGroup posts the message to the members' devices, unless the fan-out does, and moves the sender's own read mark to
+// it: who writes has read what came before.
 func (s *Service) announceToGroup(ctx context.Context, entry Entry, message Message, roster Roster, connection string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := s.Members.MarkRead(ctx, entry.App, entry.Sender, entry.Conversation, entry.Sequence, entry.ToLower)
+		_, _, err := s.Members.MarkRead(ctx, entry.App, entry.Sender, entry.Conversation, entry.Sequence, entry.ToLower)
 		if errors.Is(err, ErrNotMember) {
 			return nil // gone meanwhile, and with it the mark
 		}
 		return err
 	})
-	group.Go(func() error {
-		frame := Arrival{Event: arrivalEvent, Message: message}.Encode()
-		return s.Devices.Broadcast(ctx, entry.App, roster.at(entry.Sequence), connection, frame)
-	})
+	if entry.Reach != Fanned {
+		group.Go(func() error { return s.broadcast(ctx, entry, message, roster.at(entry.Sequence), connection) })
+	}
 	return group.Wait()
+}
+
+// broadcast posts a group's message to the users' devices, but to the one of the connection in except.
+func (s *Service) broadcast(ctx context.Context, entry Entry, message Message, to []id.User, except string) error {
+	return s.Devices.Broadcast(ctx, entry.App, to, entry.Conversation, entry.Sequence, except, Arrival{Event: arrivalEvent, Message: message}.Encode())
 }
 
 // at returns the members who see the entry of the sequence, by ID.
@@ -104,7 +115,7 @@ func (s *Service) Tell(ctx context.Context, app id.App, group id.Group, by id.Us
 	if err != nil {
 		return Entry{}, err
 	}
-	if entry, err = s.take(ctx, entry, Nobody, seen); err != nil {
+	if entry, err = s.take(ctx, entry, change.Kind.speaker(), seen); err != nil {
 		return Entry{}, err
 	}
 	return s.Told(ctx, entry, change)
@@ -119,28 +130,50 @@ func (s *Service) Told(ctx context.Context, entry Entry, change GroupChange) (En
 	return s.sealed(ctx, entry, text)
 }
 
+// Settle returns when every number of the group's log that was taken before stands there. It takes a number for that itself,
+// which becomes a void.
+func (s *Service) Settle(ctx context.Context, app id.App, group id.Group) error {
+	entry := Entry{App: app, Conversation: id.Conversation(group)}
+	seen, err := s.lookAtEnd(ctx, app, entry.Conversation)
+	if err != nil {
+		return err
+	}
+	if entry, err = s.take(ctx, entry, Nobody, seen); err != nil {
+		return err
+	}
+	s.giveUp(ctx, entry)
+	return s.settle(ctx, app, entry.Conversation, entry.Base, entry.Sequence)
+}
+
 // Abandon fills the number of an entry that was told and never put.
 func (s *Service) Abandon(ctx context.Context, entry Entry) { s.giveUp(ctx, entry) }
 
-// Publish shows an entry that was put: once everything before it can be read it is posted to the members' devices. For those
-// whom it affects it is noted besides, so that a device that is offline learns of the group, or of its end, at its next sync.
+// Publish shows an entry that was put: once everything before it can be read it is posted to the members' devices, unless the
+// fan-out does that. For those whom it affects it is noted besides, so that a device that is offline learns of the group, or
+// of its end, at its next sync.
 func (s *Service) Publish(ctx context.Context, entry Entry, affected []id.User) error {
 	message, err := s.readable(ctx, entry)
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	if entry.Reach != Fanned {
+		group.Go(func() error { return s.tellRoster(ctx, entry, message, affected, "") })
+	}
+	group.Go(func() error { return s.note(ctx, entry, message, affected) })
+	return group.Wait()
+}
+
+// tellRoster posts the message to the members' devices, but not to those of who is noted, and not to the one of the connection in
+// except.
+func (s *Service) tellRoster(ctx context.Context, entry Entry, message Message, noted []id.User, except string) error {
 	roster, err := s.Groups.Roster(ctx, entry.App, entry.Conversation.Group())
 	if err != nil {
 		return err
 	}
 	told := roster.at(entry.Sequence)
-	told = slices.DeleteFunc(told, func(user id.User) bool { return slices.Contains(affected, user) })
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return s.Devices.Broadcast(ctx, entry.App, told, "", Arrival{Event: arrivalEvent, Message: message}.Encode())
-	})
-	group.Go(func() error { return s.note(ctx, entry, message, affected) })
-	return group.Wait()
+	told = slices.DeleteFunc(told, func(user id.User) bool { return slices.Contains(noted, user) })
+	return s.broadcast(ctx, entry, message, told, except)
 }
 
 // Remind posts a change to users whom it affects once more, and notes it for them: Publish may have broken off before it did.
@@ -178,4 +211,30 @@ func (s *Service) note(ctx context.Context, entry Entry, message Message, affect
 		})
 	}
 	return group.Wait()
+}
+
+// Between returns the group's messages from the sequence to the other: the log has to have no gap there. It ends before the
+// first that is not there any more, because the group has been erased or the tables were restored to other moments.
+func (s *Service) Between(ctx context.Context, app id.App, conversation id.Conversation, from, to int64) ([]Message, error) {
+	messages := make([]Message, 0, to-from+1)
+	for from <= to {
+		entries, err := s.read(ctx, app, conversation, from, int(min(to-from+1, PageSize)))
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 { // the cheap read is behind, or they are gone
+			if entries, err = s.readStrongly(ctx, app, conversation, from, int(min(to-from+1, PageSize))); err != nil {
+				return nil, err
+			}
+			if entries = Contiguous(entries, from, +1); len(entries) == 0 {
+				return messages, nil
+			}
+		}
+		opened, err := s.openAll(ctx, entries)
+		if err != nil {
+			return nil, err
+		}
+		messages, from = append(messages, opened...), from+int64(len(entries))
+	}
+	return messages, nil
 }

@@ -13,17 +13,25 @@ type Marks struct {
 	ConversationID id.Conversation `json:"conversation_id" doc:"The conversation's ID." example:"c_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark after this call." example:"7"`
 	ReadSeq        int64           `json:"read_seq" doc:"The read mark after this call." example:"7"`
-	Unread         *int64          `json:"unread,omitempty" doc:"Messages from others beyond the read mark; only after marking read."`
+	ClearedSeq     int64           `json:"cleared_seq,omitempty" doc:"The sequence up to which the user has cleared the conversation for itself; absent where it has not." example:"5"`
+	Unread         *int64          `json:"unread,omitempty" doc:"Messages from others beyond the read mark; absent after acknowledging."`
 }
 
 // Acknowledge says that the user's device has everything up to the sequence. Marks move forward only; one beyond the
 // end of the conversation is fault.SequenceAhead.
 func (s *Service) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (Marks, error) {
-	if _, err := s.entryOf(ctx, app, user, conversation, sequence); err != nil {
+	entry, err := s.entryOf(ctx, app, user, conversation, sequence)
+	if err != nil {
 		return Marks{}, err
 	}
-	member, err := s.Members.Acknowledge(ctx, app, user, conversation, sequence)
-	return member.marks(), notMember(err)
+	member, moved, err := s.Members.Acknowledge(ctx, app, user, conversation, sequence)
+	if err != nil {
+		return Marks{}, notMember(err)
+	}
+	if moved && member.Read < sequence { // what was read has arrived: there is nothing new to tell
+		s.tellPeer(ctx, entry, member)
+	}
+	return member.marks(), nil
 }
 
 // MarkRead says that the user has read everything up to the sequence, as Acknowledge does, and returns what is left.
@@ -32,11 +40,19 @@ func (s *Service) MarkRead(ctx context.Context, app id.App, user id.User, conver
 	if err != nil {
 		return Marks{}, err
 	}
-	member, err := s.Members.MarkRead(ctx, app, user, conversation, sequence, entry.Ordinal(user))
+	member, moved, err := s.Members.MarkRead(ctx, app, user, conversation, sequence, entry.Ordinal(user))
 	if err != nil {
 		return Marks{}, notMember(err)
 	}
-	tail, err := s.tail(ctx, app, conversation)
+	if moved {
+		s.tellPeer(ctx, entry, member)
+	}
+	return s.left(ctx, member)
+}
+
+// left returns the member's marks with what is unread behind them.
+func (s *Service) left(ctx context.Context, member Member) (Marks, error) {
+	tail, err := s.tail(ctx, member.App, member.Conversation, false)
 	if err != nil {
 		return Marks{}, err
 	}
@@ -97,7 +113,7 @@ func sequenceAhead(sequence int64) error {
 }
 
 func (m Member) marks() Marks {
-	return Marks{ConversationID: m.Conversation, AckSeq: m.Acknowledged, ReadSeq: m.Read}
+	return Marks{ConversationID: m.Conversation, AckSeq: m.Acknowledged, ReadSeq: m.Read, ClearedSeq: m.Cleared}
 }
 
 func notMember(err error) error {

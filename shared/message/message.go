@@ -8,6 +8,7 @@ package message
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,10 @@ const (
 	TypeText = "text"
 	// TypeEvent is the type of an entry that tells of a change of a group; its text is a GroupChange's JSON.
 	TypeEvent = "event"
-	// TypeVoid is the type of an entry in a group's log whose number was taken and never used. It has nothing to show, and
-	// keeps readers from waiting.
+	// TypeOperation is the type of an entry that tells of what somebody did with messages; its text is an Operation's JSON.
+	TypeOperation = "operation"
+	// TypeVoid is the type of an entry in a group's log whose number was taken and never used, and what the receiver is shown
+	// of an entry that was accepted silently. It has nothing to show, and keeps readers from waiting.
 	TypeVoid = "void"
 )
 
@@ -45,10 +48,12 @@ type Entry struct {
 	// made a change.
 	Sender    id.User
 	Recipient id.User
-	// Type is what the text is.
+	// Type is what the message is.
 	Type string
-	// Sealed is the text under the app's data key.
+	// Sealed is the content under the app's data key: the text, or JSON with all of it.
 	Sealed []byte
+	// Rich tells that the content of a text is JSON too, for the message refers to something.
+	Rich bool
 	// ClientID is the sender's own ID of the message; "" where it gave none.
 	ClientID string
 	// SentAt is when it was appended.
@@ -58,9 +63,29 @@ type Entry struct {
 	// messages in ToLower.
 	ToLower int64
 	ToUpper int64
+	// Hidden tells that the message was accepted silently: the recipient had blocked the sender, and is shown a void. It counts
+	// for nobody.
+	Hidden bool
 	// Base is a sequence up to which the writer knew the log to have no gaps; only groups have it. It spares the next writer
 	// to look that far back.
 	Base int64
+	// Reach is the group's when the number was taken. Entries that are not Direct are what the fan-out is told of.
+	Reach Reach
+	// Shown is, of an operation, the last sequence that its writer knew to be no operation: where a preview of the conversation
+	// is to be looked for.
+	Shown int64
+	// Revision counts how often the entry was changed since it was put. All that follows changes with it, and so does Sealed.
+	Revision int64
+	// Edit is the sequence of the operation that tells of the newest content, put at EditedAt; 0 where it is as it was sent.
+	Edit     int64
+	EditedAt time.Time
+	// Recall is the sequence of the operation by which RecalledBy took the message back at RecalledAt; 0 where nobody did.
+	// Somebody from outside the conversation is "". A recalled message has no content.
+	Recall     int64
+	RecalledAt time.Time
+	RecalledBy id.User
+	// Reactions counts the users who have reacted to the message, by reaction.
+	Reactions map[string]int64
 }
 
 // Ordinal returns how many messages of the conversation up to this entry are for the user.
@@ -68,23 +93,32 @@ func (e Entry) Ordinal(user id.User) int64 {
 	if e.Conversation.Group() != "" {
 		return e.ToLower
 	}
-	other := e.Sender
-	if user == e.Sender {
-		other = e.Recipient
-	}
-	if user < other {
+	if user < e.peer(user) {
 		return e.ToLower
 	}
 	return e.ToUpper
+}
+
+// peer returns the pair's other user.
+func (e Entry) peer(user id.User) id.User {
+	if user == e.Sender {
+		return e.Recipient
+	}
+	return e.Sender
 }
 
 // follow returns the entry that comes after e in the log: the draft with the next number and the right ordinals.
 func (e Entry) follow(draft Entry) Entry {
 	draft.Sequence = e.Sequence + 1
 	draft.ToLower, draft.ToUpper = e.ToLower, e.ToUpper
-	if draft.Recipient < draft.Sender {
+	if draft.Type == TypeOperation {
+		draft.Shown = e.shown()
+	}
+	switch {
+	case draft.Hidden || !draft.counts():
+	case draft.Recipient < draft.Sender:
 		draft.ToLower++
-	} else {
+	default:
 		draft.ToUpper++
 	}
 	return draft
@@ -97,15 +131,23 @@ type Message struct {
 	MessageID      string          `json:"message_id" doc:"Its ID within the app." example:"m_4oKyQ1F8aXbT0mJ2cLw7Zr_1"`
 	From           id.User         `json:"from" doc:"The sender's user ID; empty for what an application changed in a group, and for a void." example:"u_4oKyQ1F8aXbT0mJ2cLw7Zr"`
 	To             string          `json:"to" doc:"The receiver's user ID, or the group's ID." example:"u_7Zr2cLw0mJaXbT4oKyQ1F8"`
-	Type           string          `json:"type" doc:"What it is: text, event for a change of a group, void for a number that nothing came of." example:"text"`
-	Message        string          `json:"message" doc:"The text; empty for an event and a void." example:"Hello!"`
-	Event          *GroupChange    `json:"event,omitempty" doc:"What changed in the group, for type event."`
-	ClientID       string          `json:"client_id,omitempty" doc:"The sender's own ID of the message." example:"c-1"`
-	SentAt         time.Time       `json:"sent_at" doc:"When it was stored." example:"2026-11-21T23:11:22.143Z"`
+	Type           string          `json:"type" doc:"What it is: text, image, video, audio, file, location or custom; operation for what somebody did with messages, event for a change of a group, void for a number that nothing came of." example:"text"`
+	Message        string          `json:"message" doc:"The text, or the caption of another type; empty for whatever is no message." example:"Hello!"`
+	Parts
+	Event     *GroupChange `json:"event,omitempty" doc:"What changed in the group, for type event."`
+	Operation *Operation   `json:"operation,omitempty" doc:"What was done with which message, for type operation."`
+	ClientID  string       `json:"client_id,omitempty" doc:"The sender's own ID of the message." example:"c-1"`
+	SentAt    time.Time    `json:"sent_at" doc:"When it was stored." example:"2026-11-21T23:11:22.143Z"`
+	// What became of it since.
+	Revision   int64           `json:"revision,omitempty" doc:"How often something was done with it: operations up to this revision are in what it shows." example:"3"`
+	EditedAt   *time.Time      `json:"edited_at,omitempty" nullable:"false" doc:"When it was edited last; absent where it is as it was sent."`
+	RecalledAt *time.Time      `json:"recalled_at,omitempty" nullable:"false" doc:"When it was recalled: it has no content since."`
+	RecalledBy id.User         `json:"recalled_by,omitempty" doc:"Who recalled it; absent where it was done from outside the conversation."`
+	Reactions  []ReactionCount `json:"reactions,omitempty" nullable:"false" maxItems:"20" doc:"How often users have reacted to it, by reaction, the most frequent first."`
 }
 
 // counts tells whether the entry is a message, which others have unread until they read it.
-func (e Entry) counts() bool { return e.Type != TypeEvent && e.Type != TypeVoid }
+func (e Entry) counts() bool { return slices.Contains(types, e.Type) }
 
 // ID returns the message ID of the entry: conversation and sequence in one text.
 func (e Entry) ID() string {
@@ -119,13 +161,42 @@ func (e Entry) open(text []byte) (Message, error) {
 	if e.Conversation.Group() != "" {
 		message.To = string(e.Conversation)
 	}
-	if e.Type == TypeEvent {
+	if message.tellState(e); e.recalled() {
+		message.Message = ""
+		return message, nil
+	}
+	if slices.Contains(types, e.Type) && (e.Type != TypeText || e.Rich) {
+		return message, message.openRich(text)
+	}
+	switch e.Type {
+	case TypeEvent:
 		message.Message, message.Event = "", &GroupChange{}
-		if err := json.Unmarshal(text, message.Event); err != nil {
-			return Message{}, fmt.Errorf("event %s: %w", e.ID(), err)
-		}
+		return message, message.tells(text, message.Event)
+	case TypeOperation:
+		message.Message, message.Operation = "", &Operation{}
+		return message, message.tells(text, message.Operation)
 	}
 	return message, nil
+}
+
+// tellState puts what became of the entry into the message.
+func (m *Message) tellState(e Entry) {
+	m.Revision = e.Revision
+	if e.Edit != 0 && !e.recalled() {
+		m.EditedAt = &e.EditedAt
+	}
+	if e.recalled() {
+		m.RecalledAt, m.RecalledBy = &e.RecalledAt, e.RecalledBy
+	}
+	m.Reactions = countsOf(e.Reactions)
+}
+
+// tells decodes what the text of an entry tells that is no message.
+func (m Message) tells(text []byte, of any) error {
+	if err := json.Unmarshal(text, of); err != nil {
+		return fmt.Errorf("what %s tells: %w", m.MessageID, err)
+	}
+	return nil
 }
 
 // Member is a user's row of a conversation.
@@ -137,11 +208,17 @@ type Member struct {
 	Peer         id.User
 	// Seat is what the row has for a group.
 	Seat Seat
+	// Subscribes says that the user's devices have to be subscribed to the group: its reach is not Direct.
+	Subscribes bool
 	// Acknowledged is the sequence up to which the user's devices have the messages.
 	Acknowledged int64
 	// Read is the sequence up to which the user has read, ReadOrdinal the user's ordinal there.
 	Read        int64
 	ReadOrdinal int64
+	// Cleared is the sequence up to which the user has cleared the conversation for itself.
+	Cleared int64
+	// Deletes says that the user has deleted messages of the conversation for itself: Removals has which.
+	Deletes bool
 }
 
 // Held returns the sequence up to which the user surely has the messages: what was read has arrived.

@@ -24,6 +24,10 @@ const voidAfter = 2 * time.Second
 type end struct {
 	// last is the last sequence that was seen, settled the one up to which the log surely has no gaps.
 	last, settled int64
+	// reach is the furthest that was seen.
+	reach Reach
+	// shown is where a preview of what was seen is to be looked for.
+	shown int64
 }
 
 // lookAtEnd reads the last entries cheaply. Where many wrote at once none of them knows the log up to its end, and it reads
@@ -33,14 +37,25 @@ func (s *Service) lookAtEnd(ctx context.Context, app id.App, conversation id.Con
 	if err != nil || len(entries) == 0 {
 		return end{}, err
 	}
-	seen := end{last: entries[0].Sequence, settled: settledBy(entries)}
+	seen := end{last: entries[0].Sequence, settled: settledBy(entries), reach: furthest(entries)}
+	for _, entry := range entries {
+		seen.shown = max(seen.shown, entry.shown())
+	}
 	if seen.settled == seen.last {
 		return seen, nil
 	}
 	next, limit := seen.settled+1, int(min(seen.last-seen.settled, PageSize))
 	entries, err = s.Log.Read(ctx, app, conversation, next, limit, false)
-	seen.settled += int64(len(contiguous(entries, next, +1)))
+	seen.settled += int64(len(Contiguous(entries, next, +1)))
 	return seen, err
+}
+
+// furthest returns the furthest reach of the entries.
+func furthest(entries []Entry) (reach Reach) {
+	for _, entry := range entries {
+		reach = max(reach, entry.Reach)
+	}
+	return reach
 }
 
 // settledBy returns the sequence up to which the last entries of a log, newest first, prove that nothing is missing: the
@@ -51,7 +66,7 @@ func settledBy(entries []Entry) int64 {
 		known = max(known, entry.Base)
 	}
 	newest := entries[0].Sequence
-	run := contiguous(entries, newest, -1)
+	run := Contiguous(entries, newest, -1)
 	if known >= run[len(run)-1].Sequence-1 {
 		return newest
 	}
@@ -62,6 +77,7 @@ func settledBy(entries []Entry) int64 {
 func (s *Service) take(ctx context.Context, entry Entry, speaker Speaker, seen end) (Entry, error) {
 	number, err := s.Groups.Take(ctx, entry.App, entry.Conversation.Group(), speaker)
 	entry.Sequence, entry.ToLower, entry.Base = number.Sequence, number.Ordinal, min(seen.settled, number.Sequence-1)
+	entry.Reach = number.Reach
 	return entry, err
 }
 
@@ -71,6 +87,9 @@ func (s *Service) take(ctx context.Context, entry Entry, speaker Speaker, seen e
 func (s *Service) appendNumbered(ctx context.Context, draft Draft, entry Entry, speaker Speaker, seen end) (Entry, error) {
 	if stored, err := s.stored(ctx, draft, entry); err != nil || stored.Sequence != 0 {
 		return stored, err
+	}
+	if draft.refused != nil {
+		return Entry{}, draft.refused
 	}
 	mine, err := s.take(ctx, entry, speaker, seen)
 	if err != nil {
@@ -115,7 +134,7 @@ func (s *Service) stored(ctx context.Context, draft Draft, entry Entry) (Entry, 
 	if draft.ClientID == "" {
 		return Entry{}, nil
 	}
-	standing, found, err := s.Claims.Get(ctx, entry.App, entry.Conversation, entry.Sender, entry.ClientID, s.Clock.Now())
+	standing, found, err := s.Claims.Get(ctx, entry.App, entry.Conversation, entry.Sender, entry.ClientID, draft.refused != nil, s.Clock.Now())
 	if err != nil || !found {
 		return Entry{}, err
 	}
@@ -176,7 +195,7 @@ func (s *Service) move(ctx context.Context, from, mine Entry) (Entry, error) {
 // fill puts the message at its place and returns what stands there then: the message, by this attempt or another, or a
 // void.
 func (s *Service) fill(ctx context.Context, draft Draft, place Entry) (Entry, error) {
-	entry, err := s.sealed(ctx, place, []byte(draft.Text))
+	entry, err := s.sealed(ctx, place, draft.content())
 	if err != nil {
 		return Entry{}, err
 	}
@@ -219,7 +238,7 @@ const giveUpPatience = time.Second
 // void puts a void at the place, unless something stands there.
 func (s *Service) void(ctx context.Context, place Entry) error {
 	err := s.Log.Append(ctx, Entry{App: place.App, Conversation: place.Conversation, Sequence: place.Sequence, Type: TypeVoid,
-		SentAt: s.Clock.Now().Truncate(time.Millisecond), ToLower: place.ToLower, Base: place.Base})
+		SentAt: s.Clock.Now().Truncate(time.Millisecond), ToLower: place.ToLower, Base: place.Base, Reach: place.Reach})
 	if errors.Is(err, ErrTaken) {
 		return nil
 	}
@@ -238,7 +257,7 @@ func (s *Service) settle(ctx context.Context, app id.App, conversation id.Conver
 			return err
 		}
 		before := settled
-		if run := contiguous(entries, from, +1); len(run) > 0 {
+		if run := Contiguous(entries, from, +1); len(run) > 0 {
 			settled = run[len(run)-1].Sequence
 		}
 		for _, entry := range entries {
@@ -274,8 +293,9 @@ func (s *Service) abandoned(entries []Entry, sequence int64) bool {
 
 // missing returns the place after the sequence. Its ordinal is that of the entry before: whoever has read up to it is told of
 // a message too many rather than of one too few. What those behind it knew the log to have, it has: that lies before the gap.
+// Its reach is at least its own, so that a fan-out which waits for it is told.
 func missing(app id.App, conversation id.Conversation, entries []Entry, sequence int64) Entry {
-	place := Entry{App: app, Conversation: conversation, Sequence: sequence + 1}
+	place := Entry{App: app, Conversation: conversation, Sequence: sequence + 1, Reach: furthest(entries)}
 	for _, entry := range entries {
 		place.Base = max(place.Base, entry.Base)
 		if entry.Sequence == sequence {

@@ -33,19 +33,20 @@ func (s *Service) History(ctx context.Context, app id.App, user id.User, convers
 	if !id.IsConversation(string(conversation)) {
 		return nil, "", notFound()
 	}
-	var since int64 // what the user may see begins there
+	var member Member
 	if user != "" {
-		member, err := s.member(ctx, app, user, conversation)
-		if err != nil {
+		if member, err = s.member(ctx, app, user, conversation); err != nil {
 			return nil, "", err
 		}
-		since = member.Seat.Since
 	}
 	at, err := sequence(position)
 	if err != nil {
 		return nil, "", err
 	}
-	entries, err := s.page(ctx, app, conversation, order, at, since, limit)
+	entries, err := s.page(ctx, app, conversation, order, at, member.First(), limit)
+	if err == nil {
+		entries, err = s.shown(ctx, member, entries, false)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -128,7 +129,8 @@ type Conversation struct {
 	Unread         int64           `json:"unread" doc:"Messages from others beyond the read mark."`
 	AckSeq         int64           `json:"ack_seq" doc:"The acknowledged mark."`
 	ReadSeq        int64           `json:"read_seq" doc:"The read mark."`
-	Last           *Message        `json:"last" doc:"The last message."`
+	ClearedSeq     int64           `json:"cleared_seq,omitempty" doc:"The sequence up to which the user has cleared the conversation for itself; absent where it has not."`
+	Last           *Message        `json:"last" doc:"The last message, or what happened to the group since; null where there is none near the end, or the user has removed it."`
 }
 
 // Conversations returns up to limit conversations of the user by ID, those after the position ("" begins), and the next
@@ -140,15 +142,15 @@ func (s *Service) Conversations(ctx context.Context, app id.App, user id.User, p
 	}
 	page = []Conversation{}
 	for _, row := range rows {
-		if row.tail.Sequence == 0 {
-			continue // its first message never came to be
+		if row.tail.Sequence == 0 || row.tail.unseenBy(user) {
+			continue // its first message never came to be, or has come to be for its sender alone
 		}
-		last, err := s.open(ctx, row.tail)
+		last, err := s.preview(ctx, row)
 		if err != nil {
 			return nil, "", err
 		}
 		page = append(page, Conversation{ConversationID: row.Conversation, With: row.with(), Unread: max(0, row.Unread(row.tail)),
-			AckSeq: row.Acknowledged, ReadSeq: row.Read, Last: &last})
+			AckSeq: row.Acknowledged, ReadSeq: row.Read, ClearedSeq: row.Cleared, Last: last})
 	}
 	if len(members) == limit {
 		next = string(members[limit-1].Conversation)
@@ -172,7 +174,7 @@ func (s *Service) listed(ctx context.Context, app id.App, user id.User, after id
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.withTails(ctx, in(members), false)
+	rows, err := s.withTails(ctx, withOthers(members), false)
 	if err != nil || !slices.ContainsFunc(members, Member.inGroup) {
 		return members, rows, err
 	}
@@ -184,7 +186,7 @@ func (s *Service) listed(ctx context.Context, app id.App, user id.User, after id
 		return nil, nil, err
 	}
 	rows = nil
-	for _, member := range in(members) {
+	for _, member := range withOthers(members) {
 		row := []tailed{{member, tails[member.Conversation]}}
 		if row[0].tail.Sequence < max(member.Seat.Since, 1) { // it joined just now
 			if row, err = s.withTails(ctx, []Member{member}, true); err != nil {
@@ -211,6 +213,9 @@ func in(members []Member) []Member {
 	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.In() })
 }
 
+// withOthers returns the rows of the conversations that the user may read but its own log, which no list shows.
+func withOthers(members []Member) []Member { return slices.DeleteFunc(in(members), Member.own) }
+
 // tailed is a membership row with the last entry of its conversation; zero where there is none.
 type tailed struct {
 	Member
@@ -224,11 +229,8 @@ func (s *Service) withTails(ctx context.Context, members []Member, strong bool) 
 	group.SetLimit(tailReaders)
 	for i, member := range members {
 		rows[i].Member = member
-		group.Go(func() error {
-			entries, err := s.Log.ReadBack(ctx, member.App, member.Conversation, 0, 1, strong)
-			if err == nil && len(entries) == 1 {
-				rows[i].tail = entries[0]
-			}
+		group.Go(func() (err error) {
+			rows[i].tail, err = s.tail(ctx, member.App, member.Conversation, strong)
 			return err
 		})
 	}
@@ -253,13 +255,13 @@ func (s *Service) Inbox(ctx context.Context, app id.App, user id.User, unread bo
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := s.withTails(ctx, in(members), false)
+	rows, err := s.withTails(ctx, withOthers(members), false)
 	if err != nil {
 		return nil, "", err
 	}
 	collector := collector{service: s, unread: unread, limit: limit, page: []Message{}}
 	for _, row := range rows {
-		from := max(row.Seat.Since, 1)
+		from := row.First()
 		if unread {
 			from = row.Read + 1
 		}
@@ -328,6 +330,10 @@ func (c *collector) entries(ctx context.Context, row tailed, from int64) ([]Entr
 // take adds the entries until the page is full, and returns the sequence behind the last that it has dealt with: behind the
 // end of the conversation where the user's membership ends in between.
 func (c *collector) take(ctx context.Context, row tailed, entries []Entry) (int64, error) {
+	entries, err := c.service.shown(ctx, row.Member, entries, false)
+	if err != nil {
+		return 0, err
+	}
 	for _, entry := range entries {
 		passed := c.unread && (entry.Sender == row.User || !entry.counts())
 		if passed && entry.Type != TypeEvent {

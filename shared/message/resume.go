@@ -30,16 +30,22 @@ type Progress struct {
 
 // start is where a resume begins in a conversation: behind the sequence.
 type start struct {
-	conversation id.Conversation
-	after        int64
+	// member is the user's row of it.
+	member Member
+	after  int64
 }
 
 // Begin returns the first window of a socket that has just opened, and the progress after it. since is the version that
-// the device named, or NoVersion.
+// the device named, or NoVersion. Where the user is or was in a group subscribe is called before the log of one is read: what
+// comes later is posted by the fan-out then.
 //
-// A device that named a version gets, of every conversation that changed since, at least what came after it. A device that named none, or one too old to tell, gets what lies beyond the user's marks.
-func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64) (Window, *Progress, error) {
+// A device that named a version gets, of every conversation that changed since, at least what came after it. A device that
+// named none, or one too old to tell, gets what lies beyond the user's marks.
+func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int64, subscribe func(context.Context) error) (Window, *Progress, error) {
 	now, err := s.changedSince(ctx, app, user, since, true)
+	if err == nil && now.groups {
+		err = subscribe(ctx)
+	}
 	if err != nil {
 		return Window{}, nil, err
 	}
@@ -55,7 +61,7 @@ func (s *Service) Begin(ctx context.Context, app id.App, user id.User, since int
 // Next returns the window behind the progress and the progress after it; nil where the window is the last.
 func (s *Service) Next(ctx context.Context, app id.App, user id.User, progress Progress) (Window, *Progress, error) {
 	window := windowBuilder{service: s, progress: progress, items: []Message{}}
-	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, app, user, from) })
+	full, err := s.walk(ctx, app, user, progress, func(from start) (bool, error) { return window.fill(ctx, from) })
 	if err != nil {
 		return Window{}, nil, err
 	}
@@ -83,8 +89,8 @@ func (s *Service) walk(ctx context.Context, app id.App, user id.User, progress P
 	return false, s.changed(ctx, app, user, progress, now, visit)
 }
 
-// beforeGroups comes after every pair and before every group.
-const beforeGroups id.Conversation = "g"
+// BeforeGroups comes after every pair and before every group, in the order of rows.
+const BeforeGroups id.Conversation = "g"
 
 // marked visits the user's conversations behind the one given, each behind the user's marks.
 func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress Progress, after id.Conversation, visit func(start) (bool, error)) error {
@@ -108,7 +114,7 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 			if member.tail.Sequence <= member.Held() {
 				continue
 			}
-			if more, err := visit(start{member.Conversation, member.Held()}); err != nil || !more {
+			if more, err := visit(start{member.Member, member.Held()}); err != nil || !more {
 				return err
 			}
 		}
@@ -121,31 +127,34 @@ func (s *Service) marked(ctx context.Context, app id.App, user id.User, progress
 
 // goOn visits the conversation that the last window ended in, unless it is a group that the user is not in any more.
 func (s *Service) goOn(ctx context.Context, app id.App, user id.User, progress Progress, visit func(start) (bool, error)) (more bool, err error) {
-	after := progress.Sequence
-	if progress.Conversation.Group() != "" {
-		member, err := s.member(ctx, app, user, progress.Conversation)
-		if fault.Is(err, fault.ConversationNotFound) {
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		after = max(after, member.Seat.Since-1) // it may have left and joined again
+	member, err := s.memberNow(ctx, app, user, progress.Conversation)
+	if fault.Is(err, fault.ConversationNotFound) {
+		return true, nil
 	}
-	return visit(start{progress.Conversation, after})
+	if err != nil {
+		return false, err
+	}
+	return visit(start{member, max(progress.Sequence, member.First()-1)}) // it may have left and joined again
 }
 
 // changed visits the pairs that changed since the version of the progress, then the groups: their messages are noted for
 // nobody, so the user's marks tell what is new there.
 func (s *Service) changed(ctx context.Context, app id.App, user id.User, progress Progress, now changes, visit func(start) (bool, error)) error {
 	for _, change := range now.changed {
-		from := start{conversation: change.conversation, after: progress.Sequence}
-		switch {
-		case change.conversation < progress.Conversation || change.conversation.Group() != "":
+		if change.conversation < progress.Conversation || change.conversation.Group() != "" {
 			continue
-		case change.conversation > progress.Conversation:
-			var err error
-			if from.after, err = s.presumablyHeld(ctx, app, user, change, progress.Since); err != nil {
+		}
+		find := s.member
+		if now.own { // what it has removed meanwhile is not to come back
+			find = s.memberNow
+		}
+		member, err := find(ctx, app, user, change.conversation)
+		if err != nil {
+			return err
+		}
+		from := start{member, max(progress.Sequence, member.First()-1)}
+		if change.conversation > progress.Conversation {
+			if from.after, err = s.presumablyHeld(ctx, member, change, progress.Since); err != nil {
 				return err
 			}
 		}
@@ -156,23 +165,19 @@ func (s *Service) changed(ctx context.Context, app id.App, user id.User, progres
 	if !now.groups {
 		return nil
 	}
-	return s.marked(ctx, app, user, progress, beforeGroups, visit)
+	return s.marked(ctx, app, user, progress, BeforeGroups, visit)
 }
 
 // presumablyHeld returns a sequence up to which a device at the version has a changed conversation. Each append is followed
 // by a note with a version of its own, so no more entries than versions have passed can be new to the device; an entry
 // whose note came late is covered by the user's marks. Where another device has moved these, that one entry can be behind
 // the start: the device sees the gap in the sequence and reads it from the history, as with every gap.
-func (s *Service) presumablyHeld(ctx context.Context, app id.App, user id.User, change noted, since int64) (int64, error) {
-	tail, err := s.tailFrom(ctx, app, change.conversation, change.sequence)
+func (s *Service) presumablyHeld(ctx context.Context, member Member, change noted, since int64) (int64, error) {
+	tail, err := s.tailFrom(ctx, member.App, change.conversation, change.sequence)
 	if err != nil {
 		return 0, err
 	}
-	member, err := s.member(ctx, app, user, change.conversation)
-	if err != nil {
-		return 0, err
-	}
-	return max(0, min(tail.Sequence-(change.version-since), member.Held())), nil
+	return max(member.First()-1, min(tail.Sequence-(change.version-since), member.Held())), nil
 }
 
 // windowBuilder collects messages until a window is full.
@@ -185,14 +190,17 @@ type windowBuilder struct {
 }
 
 // fill adds what lies behind the start, up to where the user's membership ends, and returns false when the window is full.
-func (w *windowBuilder) fill(ctx context.Context, app id.App, user id.User, from start) (bool, error) {
+func (w *windowBuilder) fill(ctx context.Context, from start) (bool, error) {
 	for after := from.after; ; {
 		limit := PageSize - len(w.items) + 1 // one more than fits tells whether the window is full
-		entries, err := w.service.readStrongly(ctx, app, from.conversation, after+1, limit)
+		entries, err := w.service.readStrongly(ctx, from.member.App, from.member.Conversation, after+1, limit)
 		if err != nil {
 			return false, err
 		}
-		run := contiguous(entries, after+1, +1)
+		run, err := w.service.shown(ctx, from.member, Contiguous(entries, after+1, +1), true)
+		if err != nil {
+			return false, err
+		}
 		for _, entry := range run {
 			message, err := w.service.open(ctx, entry)
 			if err != nil {
@@ -202,7 +210,7 @@ func (w *windowBuilder) fill(ctx context.Context, app id.App, user id.User, from
 				w.full = true
 				return false, nil
 			}
-			if message.ends(user) {
+			if message.ends(from.member.User) {
 				return true, nil
 			}
 			after = entry.Sequence

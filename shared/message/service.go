@@ -16,8 +16,9 @@ type Users interface {
 	// Resolve returns the ID that an ID or username stands for, without checking that an ID exists. field names the
 	// input, for the refusal.
 	Resolve(ctx context.Context, app id.App, idOrName, field string) (id.User, error)
-	// Exists refuses a user that the app does not have.
-	Exists(ctx context.Context, app id.App, user id.User, field string) error
+	// Admits refuses what the sender would send to a user who does not take it; silently tells that the sender is to believe
+	// that it does.
+	Admits(ctx context.Context, app id.App, sender, receiver id.User, field string) (silently bool, err error)
 }
 
 // Devices reaches users' devices. connection.Service is one.
@@ -27,13 +28,14 @@ type Devices interface {
 	Notify(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64, except string, frame func(version int64) []byte) (version int64, err error)
 	// HasOther tells whether the user has a device besides the one of the connection; read strongly.
 	HasOther(ctx context.Context, app id.App, user id.User, connection string) (bool, error)
-	// Broadcast posts the frame to every live device of the users but the one of the connection in except, and notes nothing.
-	// It fails only where it cannot be found out who is online.
-	Broadcast(ctx context.Context, app id.App, users []id.User, except string, frame []byte) error
+	// Broadcast posts the frame of the conversation's entry (0 for what is none) to every live device of the users but the one
+	// of the connection in except, and notes nothing. It fails only where it cannot be found out who is online.
+	Broadcast(ctx context.Context, app id.App, users []id.User, conversation id.Conversation, sequence int64, except string, frame []byte) error
 	// Changed visits the conversations that changed for the user after the version since, by ID, each with the version
 	// of its last change and the highest sequence that was noted, and returns the user's version; complete is false
-	// where it cannot tell, and groups where the user has never been in a group.
-	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete, groups bool, err error)
+	// where it cannot tell, groups where the user has never been in a group, and own where nothing was ever noted of the
+	// user's own log.
+	Changed(ctx context.Context, app id.App, user id.User, since int64, strong bool, visit func(conversation id.Conversation, version, sequence int64)) (version int64, complete, groups, own bool, err error)
 }
 
 // Sealer encrypts texts and makes fingerprints. seal.Keyring is one.
@@ -49,12 +51,18 @@ type Service struct {
 	Log     Log
 	Claims  Claims
 	Members Members
+	// Operations may be nil where nothing is done with messages.
+	Operations Operations
+	// Removals may be nil where nobody reads as a user.
+	Removals Removals
 	// Groups may be nil where nothing is written to a group.
-	Groups  Groups
-	Users   Users
-	Devices Devices
-	Sealer  Sealer
-	Clock   clock.Clock
+	Groups Groups
+	// Attachments may be nil where no media is sent or shown.
+	Attachments Attachments
+	Users       Users
+	Devices     Devices
+	Sealer      Sealer
+	Clock       clock.Clock
 	// Pause waits before the next attempt to append. nil means Backoff.
 	Pause func(ctx context.Context, attempt int) error
 }
@@ -85,11 +93,11 @@ func (s *Service) read(ctx context.Context, app id.App, conversation id.Conversa
 	if err != nil {
 		return nil, err
 	}
-	if prefix := contiguous(entries, from, +1); len(prefix) == len(entries) {
+	if prefix := Contiguous(entries, from, +1); len(prefix) == len(entries) {
 		return entries, nil
 	}
 	entries, err = s.readStrongly(ctx, app, conversation, from, limit)
-	return contiguous(entries, from, +1), err
+	return Contiguous(entries, from, +1), err
 }
 
 // readStrongly reads everything there is from the sequence on. A number that was left empty in a group's log is filled on
@@ -99,7 +107,7 @@ func (s *Service) readStrongly(ctx context.Context, app id.App, conversation id.
 	if err != nil || conversation.Group() == "" {
 		return entries, err
 	}
-	end := from + int64(len(contiguous(entries, from, +1))) - 1
+	end := from + int64(len(Contiguous(entries, from, +1))) - 1
 	if !s.abandoned(entries, end) {
 		return entries, nil
 	}
@@ -130,7 +138,7 @@ func (s *Service) readBack(ctx context.Context, app id.App, conversation id.Conv
 			top = to
 		}
 	}
-	if len(contiguous(entries, top, -1)) == len(entries) {
+	if len(Contiguous(entries, top, -1)) == len(entries) {
 		return entries, nil
 	}
 	if err := s.settle(ctx, app, conversation, entries[len(entries)-1].Sequence, top); err != nil {
@@ -145,21 +153,21 @@ func wholeBack(entries []Entry, to int64, limit int) bool {
 	if len(entries) == 0 || to > 0 && entries[0].Sequence != to {
 		return false
 	}
-	unbroken := len(contiguous(entries, entries[0].Sequence, -1)) == len(entries)
+	unbroken := len(Contiguous(entries, entries[0].Sequence, -1)) == len(entries)
 	return unbroken && (len(entries) == limit || entries[len(entries)-1].Sequence == 1)
 }
 
-// tail returns the last entry of the conversation, eventually consistent; zero where it sees none.
-func (s *Service) tail(ctx context.Context, app id.App, conversation id.Conversation) (Entry, error) {
-	entries, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, false)
+// tail returns the last entry of the conversation; zero where it sees none.
+func (s *Service) tail(ctx context.Context, app id.App, conversation id.Conversation, strong bool) (Entry, error) {
+	entries, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, strong)
 	if err != nil || len(entries) == 0 {
 		return Entry{}, err
 	}
 	return entries[0], nil
 }
 
-// contiguous returns the leading entries whose sequences are first, first+step, first+2·step …
-func contiguous(entries []Entry, first, step int64) []Entry {
+// Contiguous returns the leading entries whose sequences are first, first+step, first+2·step …
+func Contiguous(entries []Entry, first, step int64) []Entry {
 	for i, entry := range entries {
 		if entry.Sequence != first+int64(i)*step {
 			return entries[:i]
@@ -170,7 +178,7 @@ func contiguous(entries []Entry, first, step int64) []Entry {
 
 // open decrypts an entry.
 func (s *Service) open(ctx context.Context, entry Entry) (Message, error) {
-	if entry.Type == TypeVoid {
+	if entry.Type == TypeVoid || entry.recalled() {
 		return entry.open(nil)
 	}
 	text, err := s.Sealer.Open(ctx, entry.App, entry.place(), entry.Sealed)
@@ -180,6 +188,7 @@ func (s *Service) open(ctx context.Context, entry Entry) (Message, error) {
 	return entry.open(text)
 }
 
+// openAll decrypts the entries.
 func (s *Service) openAll(ctx context.Context, entries []Entry) ([]Message, error) {
 	messages := make([]Message, 0, len(entries))
 	for _, entry := range entries {

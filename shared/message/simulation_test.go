@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,7 +171,7 @@ func (s *simulation) acknowledged(draft message.Draft, answer message.Message) {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if earlier, ok := s.acked[draft.ClientID]; ok && earlier != answer {
+	if earlier, ok := s.acked[draft.ClientID]; ok && !reflect.DeepEqual(earlier, answer) {
 		s.t.Errorf("%s was answered with %+v and with %+v", draft.ClientID, earlier, answer)
 	}
 	s.acked[draft.ClientID] = answer

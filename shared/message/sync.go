@@ -44,7 +44,7 @@ func (s *Service) Sync(ctx context.Context, app id.App, user id.User, since int6
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tailReaders)
 	for i, noted := range now.changed {
-		group.Go(func() (err error) { answer.Changed[i], err = s.change(ctx, app, user, noted); return err })
+		group.Go(func() (err error) { answer.Changed[i], err = s.change(ctx, app, user, now, noted); return err })
 	}
 	if now.groups {
 		group.Go(func() (err error) { answer.Groups, err = s.groupEnds(ctx, app, user); return err })
@@ -58,8 +58,9 @@ func (s *Service) Sync(ctx context.Context, app id.App, user id.User, since int6
 	return answer.fit(), nil
 }
 
-// change returns what a noted conversation is like now. A group is noted where the user's own membership changed.
-func (s *Service) change(ctx context.Context, app id.App, user id.User, noted noted) (Change, error) {
+// change returns what a noted conversation is like now. A group is noted where the user's own membership changed. Only of those who
+// have removed something for themselves is the row read that tells of it.
+func (s *Service) change(ctx context.Context, app id.App, user id.User, now changes, noted noted) (Change, error) {
 	if noted.conversation.Group() != "" {
 		member, err := s.Members.Get(ctx, app, user, noted.conversation, true)
 		return Change{ConversationID: noted.conversation, Seq: noted.sequence, State: member.Seat.State}, err
@@ -68,14 +69,23 @@ func (s *Service) change(ctx context.Context, app id.App, user id.User, noted no
 	if err != nil {
 		return Change{}, err
 	}
-	last, err := s.open(ctx, tail)
+	if now.own {
+		member, err := s.member(ctx, app, user, noted.conversation)
+		if err == nil {
+			tail, err = s.shownOne(ctx, member, tail, false)
+		}
+		if err != nil {
+			return Change{}, err
+		}
+	}
+	last, err := s.open(ctx, tail.seenBy(user))
 	return Change{ConversationID: noted.conversation, Seq: tail.Sequence, Last: &last}, err
 }
 
 // groupEnds returns where each of the user's groups ends, at most one more than maxSyncGroups.
 func (s *Service) groupEnds(ctx context.Context, app id.App, user id.User) ([]Change, error) {
 	ends := []Change{}
-	for after := beforeGroups; len(ends) <= maxSyncGroups; {
+	for after := BeforeGroups; len(ends) <= maxSyncGroups; {
 		members, err := s.Members.List(ctx, app, user, after, rowsPerPage, false)
 		if err != nil {
 			return nil, err
@@ -124,11 +134,13 @@ type changes struct {
 	complete bool
 	// groups is false where the user has never been in a group.
 	groups bool
+	// own is false where the user has never removed anything for itself.
+	own bool
 }
 
 // changedSince returns the conversations that changed after the version, by ID.
 func (s *Service) changedSince(ctx context.Context, app id.App, user id.User, since int64, strong bool) (now changes, err error) {
-	now.version, now.complete, now.groups, err = s.Devices.Changed(ctx, app, user, since, strong,
+	now.version, now.complete, now.groups, now.own, err = s.Devices.Changed(ctx, app, user, since, strong,
 		func(conversation id.Conversation, version, sequence int64) {
 			now.changed = append(now.changed, noted{conversation, version, sequence})
 		})
@@ -139,12 +151,9 @@ func (s *Service) changedSince(ctx context.Context, app id.App, user id.User, si
 // take the version and never look for the rest. The cheap read mostly has it.
 func (s *Service) tailFrom(ctx context.Context, app id.App, conversation id.Conversation, noted int64) (Entry, error) {
 	for _, strong := range []bool{false, true} {
-		entries, err := s.Log.ReadBack(ctx, app, conversation, 0, 1, strong)
-		if err != nil {
-			return Entry{}, err
-		}
-		if len(entries) == 1 && entries[0].Sequence >= noted {
-			return entries[0], nil
+		last, err := s.tail(ctx, app, conversation, strong)
+		if err != nil || last.Sequence >= noted {
+			return last, err
 		}
 	}
 	return Entry{}, fmt.Errorf("conversation %s ends before the noted entry %d", conversation, noted)

@@ -21,29 +21,33 @@ import (
 
 // world is the platform's tables and its gateway, with users ann and bob.
 type world struct {
-	log     *messagetest.Log
-	claims  *messagetest.Claims
-	members *messagetest.Members
-	groups  *messagetest.Groups
-	users   *usertest.Store
-	records *connectiontest.Store
-	poster  *connectiontest.Poster
-	keyring *seal.Keyring
+	log        *messagetest.Log
+	operations *messagetest.Operations
+	claims     *messagetest.Claims
+	members    *messagetest.Members
+	removals   *messagetest.Removals
+	groups     *messagetest.Groups
+	users      *usertest.Store
+	records    *connectiontest.Store
+	poster     *connectiontest.Poster
+	keyring    *seal.Keyring
 
 	app      id.App
 	ann, bob id.User
 }
 
 // newWorld returns tables that are as stale as told.
-func newWorld(t *testing.T, stale storetest.Staleness) *world {
+func newWorld(t testing.TB, stale storetest.Staleness) *world {
 	w := &world{log: messagetest.NewStaleLog(stale), claims: messagetest.NewClaims(), members: messagetest.NewStaleMembers(stale), groups: messagetest.NewGroups(),
 		users: usertest.NewStore(), records: connectiontest.NewStale(stale), poster: connectiontest.NewPoster(),
 		keyring: sealtest.NewKeyring(), app: id.Source{}.App()}
+	w.operations = messagetest.NewOperations(w.log)
+	w.removals = messagetest.NewRemovals(stale, w.log, w.members)
 	w.ann, w.bob = w.register(t, "ann"), w.register(t, "bob")
 	return w
 }
 
-func (w *world) register(t *testing.T, name string) id.User {
+func (w *world) register(t testing.TB, name string) id.User {
 	made := user.User{ID: id.Source{}.User(), App: w.app, Username: name}
 	storetest.OK(t, "register", w.users.Create(t.Context(), made, name))
 	w.records.Register(w.app, made.ID)
@@ -54,10 +58,10 @@ func (w *world) register(t *testing.T, name string) id.User {
 func (w *world) process(fuse *storetest.Fuse) *message.Service {
 	return &message.Service{
 		Log: messagetest.FuseLog(fuse, w.log), Claims: messagetest.FuseClaims(fuse, w.claims),
-		Members: messagetest.FuseMembers(fuse, w.members), Groups: messagetest.FuseGroups(fuse, w.groups), Users: &user.Service{Store: w.users},
+		Members: messagetest.FuseMembers(fuse, w.members), Removals: messagetest.FuseRemovals(fuse, w.removals), Groups: messagetest.FuseGroups(fuse, w.groups), Users: &user.Service{Store: w.users},
 		Devices: &connection.Service{Store: connectiontest.FuseStore(fuse, w.records),
 			Poster: connectiontest.FusePoster(fuse, w.poster), Clock: clock.System{}},
-		Sealer: w.keyring, Clock: clock.System{},
+		Operations: messagetest.FuseOperations(fuse, w.operations), Sealer: w.keyring, Clock: clock.System{},
 	}
 }
 
@@ -68,6 +72,7 @@ func (w *world) healthy() *message.Service { return w.process(&storetest.Fuse{})
 func (w *world) settle() {
 	w.log.Settle()
 	w.members.Settle()
+	w.removals.Settle()
 	w.records.Settle()
 }
 
@@ -99,9 +104,11 @@ func (w *world) checkLog(t *testing.T) {
 			t.Fatalf("client ID %s stands at %d and %d", entry.ClientID, first, entry.Sequence)
 		}
 		seen[key] = entry.Sequence
-		if entry.Sender == w.ann {
+		switch {
+		case entry.Type == message.TypeOperation:
+		case entry.Sender == w.ann:
 			toBob++
-		} else {
+		default:
 			toAnn++
 		}
 		if entry.Ordinal(w.ann) != toAnn || entry.Ordinal(w.bob) != toBob {
@@ -120,3 +127,6 @@ func (w *world) texts(t *testing.T) []string {
 	}
 	return slices.Clip(texts)
 }
+
+// noGroups subscribes a device to no large group: there are none.
+func noGroups(context.Context) error { return nil }

@@ -21,6 +21,14 @@ type getInput struct {
 
 type itemOutput struct{ Body UserPresence }
 
+// Target implements api.Named.
+func (o *itemOutput) Target() string {
+	if o == nil {
+		return ""
+	}
+	return string(o.Body.UserID)
+}
+
 type queryInput struct {
 	Body struct {
 		api.KeyInBody

@@ -104,7 +104,7 @@ func (w *world) shut(socket connection.Socket) {
 }
 
 func (w *world) ping(socket connection.Socket) {
-	_, err := w.sockets.Keep(context.Background(), socket)
+	_, _, err := w.sockets.Keep(context.Background(), socket)
 	storetest.OK(w.t, "Keep", err)
 }
 

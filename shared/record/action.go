@@ -23,6 +23,10 @@ const (
 	AppRestored Action = "app.restored"
 	AppErased   Action = "app.erased"
 
+	UserDeactivated Action = "user.deactivated"
+	UserReactivated Action = "user.reactivated"
+	UserDeleted     Action = "user.deleted"
+
 	DataRead Action = "data.read"
 
 	LoginSucceeded    Action = "login.succeeded"
@@ -51,7 +55,7 @@ const (
 // Actions is every action there is.
 var Actions = []Action{
 	GrantCreated, GrantRevoked, RoleCreated, RoleChanged, RoleDeleted, DefaultsChanged, KeyCreated, KeyRotated,
-	KeyNarrowed, KeyRevoked, AppCreated, AppChanged, AppDeleted, AppRestored, AppErased, DataRead, LoginSucceeded, LoginFailed,
+	KeyNarrowed, KeyRevoked, AppCreated, AppChanged, AppDeleted, AppRestored, AppErased, UserDeactivated, UserReactivated, UserDeleted, DataRead, LoginSucceeded, LoginFailed,
 	SessionEnded, SessionsEnded, SessionSwitched, PasswordChanged, PasswordReset, EmailChanged, FactorAdded,
 	FactorRemoved, RecoveryReplaced, RecoveryUsed, AccountCreated, AccountRenamed, MemberJoined, MemberChanged,
 	MemberRemoved, MemberInvited, InvitationRemoved, AccountUnlocked, ProofFailed,

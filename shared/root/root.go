@@ -7,17 +7,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/fault"
 )
 
-// Routes adds the routes to the edge. description is the OpenAPI document, in JSON.
-func Routes(edge *api.API, description []byte) error {
-	routes, err := parse(description)
-	if err != nil {
-		return err
-	}
+// Routes adds the routes to the edge. description is the OpenAPI document, in JSON; it is read when an unknown route is asked for:
+// that would be half of what a cold start costs.
+func Routes(edge *api.API, description []byte) {
+	parsed := sync.OnceValues(func() (table, error) { return parse(description) })
 	edge.HandleFunc("GET /status", status)
 	edge.HandleFunc("GET /link", link)
 	edge.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
@@ -25,6 +24,11 @@ func Routes(edge *api.API, description []byte) error {
 		_, _ = w.Write(description) // whoever hung up needs no answer
 	})
 	edge.Fallback(func(w http.ResponseWriter, r *http.Request) {
+		routes, err := parsed()
+		if err != nil {
+			api.Refuse(w, r, fault.Wrap(err, fault.Internal))
+			return
+		}
 		methods := routes.methods(r.URL.Path)
 		if len(methods) == 0 {
 			api.Refuse(w, r, fault.New(fault.RouteNotFound))
@@ -34,7 +38,6 @@ func Routes(edge *api.API, description []byte) error {
 		w.Header().Set("Allow", allowed)
 		api.Refuse(w, r, fault.New(fault.MethodNotAllowed, allowed))
 	})
-	return nil
 }
 
 // status says that the platform answers.

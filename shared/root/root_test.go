@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/tokenim/tokenim/docs"
 	"github.com/tokenim/tokenim/shared/api"
 	"github.com/tokenim/tokenim/shared/root"
 )
@@ -13,9 +14,7 @@ import (
 func newEdge(t *testing.T) *api.API {
 	t.Helper()
 	edge := api.New(nil, api.Log{})
-	if err := root.Routes(edge, []byte(`{"paths":{"/keys/{id}":{"get":{},"delete":{}}}}`)); err != nil {
-		t.Fatal(err)
-	}
+	root.Routes(edge, []byte(`{"paths":{"/keys/{id}":{"get":{},"delete":{}}}}`))
 	return edge
 }
 
@@ -48,8 +47,17 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-func TestRoutesNeedsADescription(t *testing.T) {
-	if root.Routes(api.New(nil, api.Log{}), []byte("no JSON")) == nil {
-		t.Error("a description that is no JSON was taken")
+// TestOurDescriptionIsRead: what is read at the first unknown route has to be readable then.
+func TestOurDescriptionIsRead(t *testing.T) {
+	edge := api.New(nil, api.Log{})
+	root.Routes(edge, docs.OpenAPI)
+	for path, want := range map[string]int{"/send": http.StatusMethodNotAllowed, "/absent": http.StatusNotFound} {
+		for range 2 {
+			recorder := httptest.NewRecorder()
+			edge.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodDelete, path, nil))
+			if recorder.Code != want {
+				t.Errorf("DELETE %s = %d, want %d", path, recorder.Code, want)
+			}
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (a *Authorizer) Authorize(ctx context.Context, event events.APIGatewayCusto
 		answer.Context = socket.Context(caller, api.Language(asked.headers["accept-language"]))
 		return answer, nil
 	}
-	if refusal.Code == fault.Internal || refusal.Code == fault.Unavailable {
+	if fault.Lookup(refusal.Code).Retryable { // it may be admitted at the next try
 		return events.APIGatewayCustomAuthorizerResponse{}, err
 	}
 	return policy("Deny", event.MethodArn, "nobody"), nil

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -69,8 +70,9 @@ func (l *Lifecycle) connect(ctx context.Context, event events.APIGatewayWebsocke
 		return events.APIGatewayProxyResponse{}, replaced(err) // no record: the user is gone since the authorizer looked
 	}
 	if err := l.Resumes.Enqueue(ctx, NewResumeRequest(opened, since)); err != nil {
-		// The socket is worth having without it: the client's ping and sync bring what it has missed.
+		// Without it the socket would hear nothing of large groups, and nobody would notice. The client tries again.
 		slog.ErrorContext(ctx, "resume not invoked", "request_id", event.RequestContext.RequestID, "error", err)
+		return events.APIGatewayProxyResponse{}, errors.Join(fault.Wrap(err, fault.Unavailable), l.Connections.Close(ctx, opened))
 	}
 	answer := events.APIGatewayProxyResponse{StatusCode: http.StatusOK}
 	if offers(event.Headers) {

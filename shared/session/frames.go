@@ -42,12 +42,12 @@ type emptyResult struct{}
 // Users finds receivers. user.Service is one.
 type Users interface {
 	Resolve(ctx context.Context, app id.App, idOrName, field string) (id.User, error)
-	Exists(ctx context.Context, app id.App, user id.User, field string) error
+	Admits(ctx context.Context, app id.App, sender, receiver id.User, field string) (silently bool, err error)
 }
 
 // Frames adds the actions that keep a socket, and typing.
-func Frames(edge *socket.Socket, connections *connection.Service, credentials Tickets, users Users) {
-	keeper := keeper{connections: connections, credentials: credentials, users: users}
+func Frames(edge *socket.Socket, connections *connection.Service, credentials Tickets, users Users, resumes Resumes) {
+	keeper := keeper{connections: connections, credentials: credentials, users: users, resumes: resumes}
 	socket.Register(edge, socket.Action{
 		Name: "ping", Permission: authz.SocketConnect, Summary: "Keep the socket, and learn the current version.",
 	}, keeper.ping)
@@ -65,11 +65,26 @@ type keeper struct {
 	connections *connection.Service
 	credentials Tickets
 	users       Users
+	resumes     Resumes
 }
 
 func (k keeper) ping(ctx context.Context, caller socket.Caller, _ *pingFrame) (versionResult, error) {
-	record, err := k.connections.Keep(ctx, caller.Socket)
+	record, regained, err := k.connections.Keep(ctx, caller.Socket)
+	if err == nil && regained {
+		err = k.subscribe(ctx, caller.Socket, record)
+	}
 	return versionResult{V: record.Version}, replaced(err)
+}
+
+// subscribe has the socket subscribed anew, where its user has to do with groups: for its new token's life, or to groups that
+// have become large, or the user's, while the device was not in the record.
+func (k keeper) subscribe(ctx context.Context, held connection.Socket, record connection.Record) error {
+	if !record.Groups {
+		return nil
+	}
+	request := NewResumeRequest(held, message.NoVersion)
+	request.Renewed = true
+	return k.resumes.Enqueue(ctx, request)
 }
 
 // replaced ends a socket whose device has a newer connection.
@@ -97,6 +112,9 @@ func (k keeper) auth(ctx context.Context, caller socket.Caller, in *authFrame) (
 	renewed := caller.Socket
 	renewed.Key, renewed.Epoch, renewed.ExpiresAt = fresh.Key, fresh.Epoch, fresh.ExpiresAt
 	record, err := k.connections.Reauthorize(ctx, renewed)
+	if err == nil {
+		err = k.subscribe(ctx, renewed, record)
+	}
 	return authResult{V: record.Version, ExpiresAt: fresh.ExpiresAt}, replaced(err)
 }
 
@@ -116,6 +134,10 @@ func (k keeper) typing(ctx context.Context, caller socket.Caller, in *typingFram
 	}
 	if to == caller.User {
 		return emptyResult{}, fault.Invalid(fault.Field{Name: "to", Code: fault.RecipientIsSender})
+	}
+	silently, err := k.users.Admits(ctx, caller.App, caller.User, to, "to")
+	if err != nil || silently {
+		return emptyResult{}, err
 	}
 	event := message.NewTyping(caller.User, id.Pair(caller.App, caller.User, to))
 	return emptyResult{}, k.connections.Signal(ctx, caller.App, to, event.Encode())

@@ -244,6 +244,44 @@ func TestRevokedBeforeResume(t *testing.T) {
 	}
 }
 
+// A revocation can come while a socket opens: it removes the row, and finds no socket to close.
+func TestCutBeforeItCouldBeClosed(t *testing.T) {
+	s := newStage(t, 1)
+	s.poster.Open("c1")
+	held := connection.Socket{App: s.app, User: s.bob, Connection: "c1", Device: "phone", ExpiresAt: clock.System{}.Now().Add(time.Hour)}
+	storetest.OK(t, "open", s.resumer.Connections.Open(t.Context(), held))
+	storetest.OK(t, "remove", s.records.RemoveSocket(t.Context(), held))
+	storetest.OK(t, "resume", s.resumer.Resume(t.Context(), session.NewResumeRequest(held, message.NoVersion)))
+	if closed := s.poster.Closed(); len(closed) != 1 || len(s.poster.Frames("c1")) != 0 {
+		t.Errorf("closed are %v; posted %d frames", closed, len(s.poster.Frames("c1")))
+	}
+}
+
+// countingPoster counts how often it was asked whether a connection is open.
+type countingPoster struct {
+	*connectiontest.Poster
+	looks int
+}
+
+func (p *countingPoster) Exists(ctx context.Context, connectionID string) error {
+	p.looks++
+	return p.Poster.Exists(ctx, connectionID)
+}
+
+// TestClosedBeforeResume: a socket that closed as soon as it had opened holds no function for long.
+func TestClosedBeforeResume(t *testing.T) {
+	s := newStage(t, 1)
+	poster := &countingPoster{Poster: s.poster}
+	s.resumer.Connections.Poster = poster
+	closed := connection.Socket{App: s.app, User: s.bob, Connection: "c1", Device: "phone", ExpiresAt: clock.System{}.Now().Add(time.Hour)}
+	storetest.OK(t, "open", s.resumer.Connections.Open(t.Context(), closed))
+	storetest.OK(t, "close", s.resumer.Connections.Close(t.Context(), closed))
+	storetest.OK(t, "resume", s.resumer.Resume(t.Context(), session.NewResumeRequest(closed, message.NoVersion)))
+	if poster.looks > 6 { // at 0, 20, 60, 140, 300 and 620 ms
+		t.Errorf("it looked %d times for a socket that has closed", poster.looks)
+	}
+}
+
 // TestDeniedBeforeResume: a socket that opened while its user was losing what a socket stands on is sent nothing.
 func TestDeniedBeforeResume(t *testing.T) {
 	for _, permission := range []authz.Permission{authz.SocketConnect, authz.MessagesRead} {
@@ -359,7 +397,7 @@ func TestPingKeepsWhatAuthRenewed(t *testing.T) {
 			storetest.OK(t, "detach", err)
 		}
 		now = now.Add(9 * time.Minute)
-		_, err = connections.Keep(t.Context(), held)
+		_, _, err = connections.Keep(t.Context(), held)
 		storetest.OK(t, "ping", err)
 		now = now.Add(2 * time.Minute) // the first token is over
 		s.send(0)

@@ -62,10 +62,10 @@ type Caller struct {
 
 // Authenticator checks what a socket's token said against the records of now. authn.Authenticator is one.
 type Authenticator interface {
-	// Claims checks expiry, key, user and token epoch; TokenExpired or TokenRevoked otherwise.
+	// Claims checks expiry, key, user and token epoch; TokenExpired, TokenRevoked or UserDeactivated otherwise.
 	Claims(ctx context.Context, claims token.Claims) (authz.Caller, error)
 	// Note writes down that the caller, who has the permission, uses it.
-	Note(ctx context.Context, caller authz.Caller, permission authz.Permission)
+	Note(ctx context.Context, caller authz.Caller, asked authz.Asked)
 }
 
 // Sockets are what the edge needs of connections. connection.Service is one.
@@ -158,7 +158,7 @@ func (s *Socket) Message(ctx context.Context, event events.APIGatewayWebsocketPr
 	if postErr := s.sockets.Answer(ctx, connectionID, answer); postErr != nil {
 		slog.WarnContext(ctx, "answer not posted", "request_id", requestID, "error", postErr)
 	}
-	if refusal != nil && ends(refusal.Code) {
+	if refusal != nil && ends(refusal) {
 		held := FromContext(event)
 		s.sockets.Cut(ctx, held.App, held.User, held.Device, connectionID)
 	}
@@ -166,8 +166,17 @@ func (s *Socket) Message(ctx context.Context, event events.APIGatewayWebsocketPr
 	return events.APIGatewayProxyResponse{StatusCode: 200}, nil
 }
 
-// ends tells whether a socket ends with the refusal: its token is worth nothing any more.
-func ends(code fault.Code) bool { return code == fault.TokenExpired || code == fault.TokenRevoked }
+// ends tells whether a socket ends with the refusal: its token is worth nothing any more. A deactivated user is its own where
+// no field of the frame names it.
+func ends(refusal *fault.Error) bool {
+	switch refusal.Code {
+	case fault.TokenExpired, fault.TokenRevoked:
+		return true
+	case fault.UserDeactivated:
+		return len(refusal.Fields) == 0
+	}
+	return false
+}
 
 // serve takes the frame apart, checks its sender, and runs its action.
 func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProxyRequest) (name, answerID string, result any, err error) {
@@ -197,16 +206,17 @@ func (s *Socket) serve(ctx context.Context, event events.APIGatewayWebsocketProx
 		return name, answerID, nil, fault.New(fault.ActionUnknown)
 	}
 	if !chosen.Renewal && !chosen.Inside { // what the new token may is seen by the action
-		if err := caller.Require(chosen.Permission); err != nil {
+		asked := authz.AskAt(chosen.Permission, members["conversation_id"])
+		if err := caller.RequireIn(asked.Permission, asked.Group); err != nil {
 			return name, answerID, nil, err
 		}
-		s.authenticator.Note(ctx, caller.Caller, chosen.Permission)
+		s.authenticator.Note(ctx, caller.Caller, asked)
 	}
 	noting, asked := caller.Noting()
 	result, err = chosen.handle(ctx, Caller{noting, caller.Socket}, []byte(event.Body))
 	if chosen.Inside && err == nil {
-		for _, permission := range *asked {
-			s.authenticator.Note(ctx, caller.Caller, permission)
+		for _, each := range *asked {
+			s.authenticator.Note(ctx, caller.Caller, each)
 		}
 	}
 	return name, answerID, result, err
@@ -223,7 +233,7 @@ func (s *Socket) caller(ctx context.Context, event events.APIGatewayWebsocketPro
 	if err == nil {
 		return Caller{Caller: checked, Socket: held}, nil
 	}
-	if !ends(fault.Of(err).Code) {
+	if !ends(fault.Of(err)) {
 		return Caller{}, err
 	}
 	renewed, standingErr := s.sockets.Standing(ctx, held.App, held.User, held.Connection)

@@ -91,7 +91,7 @@ func BatchGet(ctx context.Context, db *dynamodb.Client, reads ...Read) (map[stri
 	}
 	found := map[string][]Item{}
 	for attempt := 0; len(pending) > 0; attempt++ {
-		if err := Pause(ctx, attempt); err != nil {
+		if err := Backoff(ctx, attempt); err != nil {
 			return nil, Classify("batch read", err)
 		}
 		answer, err := db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
@@ -107,16 +107,22 @@ func BatchGet(ctx context.Context, db *dynamodb.Client, reads ...Read) (map[stri
 	return found, nil
 }
 
-// maxPauses bounds the attempts behind Pause: after 6 the waits add up to about 3 s.
+// maxPauses bounds the attempts behind Pause and Backoff: after 6 the waits add up to about 3 s.
 const maxPauses = 6
 
-// Pause waits before the attempt with that number (0 does not wait), 50 ms doubling. Past 6 attempts it gives up.
-func Pause(ctx context.Context, attempt int) error {
+// Pause waits for others to be done with the same thing, before the attempt with that number (0 does not wait), 50 ms
+// doubling. Past 6 attempts it gives up with fault.Overtaken.
+func Pause(ctx context.Context, attempt int) error { return wait(ctx, attempt, fault.Overtaken) }
+
+// Backoff waits as Pause does for DynamoDB to keep up, and gives up with fault.Unavailable.
+func Backoff(ctx context.Context, attempt int) error { return wait(ctx, attempt, fault.Unavailable) }
+
+func wait(ctx context.Context, attempt int, end fault.Code) error {
 	switch {
 	case attempt == 0:
 		return ctx.Err()
 	case attempt > maxPauses:
-		return fault.New(fault.Unavailable)
+		return fault.New(end)
 	}
 	pause := 50 * time.Millisecond << (attempt - 1)
 	select {
@@ -144,6 +150,21 @@ func Put(ctx context.Context, db *dynamodb.Client, table string, item any, condi
 	}
 	_, err = db.PutItem(ctx, input)
 	return Outcome("write "+table, err, existing)
+}
+
+// Delete removes the item, if there is one. condition is an expression or "" for none; values fill its placeholders; a false condition
+// is ErrCondition, and existing, where not nil, then gets the item that stands there, untouched where there is none.
+func Delete(ctx context.Context, db *dynamodb.Client, table string, key Item, condition string, values Item, existing any) error {
+	input := &dynamodb.DeleteItemInput{TableName: &table, Key: key, ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes}
+	if condition != "" {
+		input.ConditionExpression = &condition
+		input.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	if len(values) > 0 {
+		input.ExpressionAttributeValues = values
+	}
+	_, err := db.DeleteItem(ctx, input)
+	return Outcome("delete from "+table, err, existing)
 }
 
 // Update is one UpdateItem.
@@ -202,28 +223,20 @@ func Outcome(doing string, err error, existing any) error {
 	return nil
 }
 
-// Classify says what was being done, and makes throttling and time-outs a retryable refusal instead of a defect.
+// Classify says what was being done, and makes a retryable refusal instead of a defect of throttling, time-outs, and
+// transactions in the way.
 func Classify(doing string, err error) error {
 	err = fmt.Errorf("%s: %w", doing, err)
 	if _, refusal := errors.AsType[*fault.Error](err); refusal {
 		return err
 	}
-	if passing(err) || awsenv.Transient(err) {
+	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict {
+		return fault.Wrap(err, fault.Overtaken)
+	}
+	if _, server := errors.AsType[*types.InternalServerError](err); server || awsenv.Transient(err) { // the SDK's list lacks it
 		return fault.Wrap(err, fault.Unavailable)
 	}
 	return err
-}
-
-// Busy is the retryable refusal of what was overtaken by others too often.
-func Busy(doing string) error {
-	return fault.Wrap(errors.New(doing+": overtaken too often"), fault.Unavailable)
-}
-
-// passing knows what passes and the SDK's list lacks: a transaction in the way, and a defect on DynamoDB's side.
-func passing(err error) bool {
-	_, conflict := errors.AsType[*types.TransactionConflictException](err)
-	_, server := errors.AsType[*types.InternalServerError](err)
-	return conflict || server
 }
 
 // Encode turns a struct with dynamodbav tags into an item.

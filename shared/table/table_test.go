@@ -36,8 +36,11 @@ func TestPauseDoublesAndGivesUp(t *testing.T) {
 				t.Errorf("attempt %d paused %v, %v", attempt, got, err)
 			}
 		}
-		if err := table.Pause(t.Context(), 7); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("attempt 7: %v, want %s", err, fault.Unavailable)
+		if err := table.Pause(t.Context(), 7); !fault.Is(err, fault.Overtaken) {
+			t.Errorf("attempt 7: %v, want %s", err, fault.Overtaken)
+		}
+		if err := table.Backoff(t.Context(), 7); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("attempt 7 of what is throttled: %v, want %s", err, fault.Unavailable)
 		}
 	})
 }
@@ -62,7 +65,7 @@ func TestClassify(t *testing.T) {
 		"throttled account":    {&types.RequestLimitExceeded{}, fault.Unavailable},
 		"throttled":            {&types.ThrottlingException{}, fault.Unavailable},
 		"their failure":        {&types.InternalServerError{}, fault.Unavailable},
-		"transaction conflict": {&types.TransactionConflictException{}, fault.Unavailable},
+		"transaction conflict": {&types.TransactionConflictException{}, fault.Overtaken},
 		"no time left":         {fmt.Errorf("http: %w", context.DeadlineExceeded), fault.Unavailable},
 		"a refusal stays":      {refusal, fault.UsernameTaken},
 		"a defect of ours":     {defect, fault.Internal},

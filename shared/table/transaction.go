@@ -42,29 +42,43 @@ func (t *Transaction) Add(write types.TransactWriteItem, refusal error) {
 
 // Put writes the row on the condition, "" for none.
 func (t *Transaction) Put(table string, row any, condition string, refusal error) {
+	t.Replace(row, Update{Table: table, If: condition}, refusal)
+}
+
+// Replace writes the row on the condition of the update; Key and Set are not used.
+func (t *Transaction) Replace(row any, u Update, refusal error) {
 	item, err := Encode(row)
 	if err != nil && t.failed == nil {
 		t.failed = err
 	}
-	t.Add(types.TransactWriteItem{Put: &types.Put{TableName: &table, Item: item, ConditionExpression: optional(condition)}}, refusal)
+	t.Add(types.TransactWriteItem{Put: &types.Put{TableName: &u.Table, Item: item,
+		ConditionExpression: optional(u.If), ExpressionAttributeNames: filled(u.Names), ExpressionAttributeValues: filled(u.Values)}}, refusal)
 }
 
 // Update does the update on its condition.
 func (t *Transaction) Update(u Update, refusal error) {
 	t.Add(types.TransactWriteItem{Update: &types.Update{TableName: &u.Table, Key: u.Key, UpdateExpression: &u.Set,
-		ConditionExpression: optional(u.If), ExpressionAttributeNames: u.Names, ExpressionAttributeValues: u.Values}}, refusal)
+		ConditionExpression: optional(u.If), ExpressionAttributeNames: filled(u.Names), ExpressionAttributeValues: filled(u.Values)}}, refusal)
 }
 
 // Remove deletes the item of the update on its condition; Set is not used.
 func (t *Transaction) Remove(u Update, refusal error) {
 	t.Add(types.TransactWriteItem{Delete: &types.Delete{TableName: &u.Table, Key: u.Key,
-		ConditionExpression: optional(u.If), ExpressionAttributeNames: u.Names, ExpressionAttributeValues: u.Values}}, refusal)
+		ConditionExpression: optional(u.If), ExpressionAttributeNames: filled(u.Names), ExpressionAttributeValues: filled(u.Values)}}, refusal)
 }
 
 // Check leaves the item of the update as it is, but for the condition to hold; Set is not used.
 func (t *Transaction) Check(u Update, refusal error) {
 	t.Add(types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &u.Table, Key: u.Key,
-		ConditionExpression: &u.If, ExpressionAttributeNames: u.Names, ExpressionAttributeValues: u.Values}}, refusal)
+		ConditionExpression: &u.If, ExpressionAttributeNames: filled(u.Names), ExpressionAttributeValues: filled(u.Values)}}, refusal)
+}
+
+// filled returns the map, nil where it is empty: DynamoDB takes no empty one.
+func filled[M ~map[string]V, V any](placeholders M) M {
+	if len(placeholders) == 0 {
+		return nil
+	}
+	return placeholders
 }
 
 func optional(condition string) *string {
@@ -104,20 +118,22 @@ func (t *Transaction) Run(ctx context.Context) error {
 		input.TransactItems = append(input.TransactItems, step.write)
 	}
 	request := rand.Text() // 26 characters of the 36 that DynamoDB takes
+	wait := Pause
 	for attempt := 0; ; attempt++ {
-		if err := Pause(ctx, attempt); err != nil {
+		if err := wait(ctx, attempt); err != nil {
 			return Classify(t.Doing, err)
 		}
 		input.ClientRequestToken = &request
 		_, err := t.DB.TransactWriteItems(ctx, input)
 		if _, inProgress := errors.AsType[*types.TransactionInProgressException](err); inProgress {
+			wait = Backoff
 			continue // an earlier attempt of this very request: its outcome is ours
 		}
 		cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
 		if !ok {
 			return t.outcome(err)
 		}
-		if err := t.verdict(cancelled.CancellationReasons); err != nil {
+		if wait, err = t.verdict(cancelled.CancellationReasons); err != nil {
 			return err
 		}
 		request = rand.Text()
@@ -131,22 +147,24 @@ func (t *Transaction) outcome(err error) error {
 	return nil
 }
 
-// verdict reads why the transaction was cancelled: nil for a reason that passes, so that the caller tries again. A step
-// that was in another's way counts before the later ones: only the next attempt tells what it would have said.
-func (t *Transaction) verdict(reasons []types.CancellationReason) error {
+// verdict reads why the transaction was cancelled: how to wait for a reason that passes, before the next attempt, or the error.
+// A step that was in another's way counts before the later ones: only the next attempt tells what it would have said.
+func (t *Transaction) verdict(reasons []types.CancellationReason) (wait func(context.Context, int) error, err error) {
 	for i, reason := range reasons {
 		switch code := aws.ToString(reason.Code); code {
 		case "", "None":
-		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-			return nil
+		case "TransactionConflict":
+			return Pause, nil
+		case "ThrottlingError", "ProvisionedThroughputExceeded":
+			return Backoff, nil
 		default:
 			if code == "ConditionalCheckFailed" && i < len(t.steps) && t.steps[i].refusal != nil {
-				return t.steps[i].refused(reason.Item)
+				return nil, t.steps[i].refused(reason.Item)
 			}
-			return fmt.Errorf("%s: transaction cancelled at step %d: %s: %s", t.Doing, i, code, aws.ToString(reason.Message))
+			return nil, fmt.Errorf("%s: transaction cancelled at step %d: %s: %s", t.Doing, i, code, aws.ToString(reason.Message))
 		}
 	}
-	return nil
+	return Pause, nil
 }
 
 // refused is the step's refusal, for the item that stands there.

@@ -165,7 +165,7 @@ func TestTransactionGivesUp(t *testing.T) {
 		want     fault.Code
 		requests int
 	}{
-		"always in the way": {conflict, fault.Unavailable, 7},
+		"always in the way": {conflict, fault.Overtaken, 7},
 		"never done":        {inProgress, fault.Unavailable, 7},
 		"malformed":         {malformed, fault.Internal, 1},
 	} {

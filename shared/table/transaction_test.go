@@ -32,7 +32,7 @@ func TestVerdict(t *testing.T) {
 		for _, code := range test.codes {
 			reasons = append(reasons, types.CancellationReason{Code: &code})
 		}
-		err := work.verdict(reasons)
+		_, err := work.verdict(reasons)
 		isDefect := err != nil && !errors.Is(err, used) && !errors.Is(err, taken)
 		if test.want == defect && !isDefect || test.want != defect && !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
@@ -57,7 +57,7 @@ func TestVerdictDecodesWhatStands(t *testing.T) {
 	} {
 		first, second := row{"before"}, row{"before"}
 		work := &Transaction{Doing: "test", steps: []step{{standing: &first}, {refusal: refusal, standing: &second}}}
-		err := work.verdict([]types.CancellationReason{{}, {Code: &code, Item: test.item}})
+		_, err := work.verdict([]types.CancellationReason{{}, {Code: &code, Item: test.item}})
 		if first.Name != "before" || test.err != nil && (err != test.err || second.Name != test.want) {
 			t.Errorf("%s: %v, standing %+v and %+v", name, err, first, second)
 		}

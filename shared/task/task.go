@@ -29,7 +29,12 @@ const (
 	KeyExpiring Kind = "key_expiring"
 	// KeyRotated looks whether a key is still used that has been replaced. Subject is the key's ID.
 	KeyRotated Kind = "key_rotated"
+	// MediaUnsent removes a media that was not sent. Subject is the media's ID.
+	MediaUnsent Kind = "media_unsent"
 )
+
+// Kinds are all of them.
+var Kinds = []Kind{AppSuspend, AppNotice, AppErase, PolicyAlign, KeyExpiring, KeyRotated, MediaUnsent}
 
 // Settle is how long after a request its reminders of it are due, at the earliest: no request lives so long (API Gateway
 // gives one 30 seconds), so whoever then looks sees everything that it has written, or will never write.

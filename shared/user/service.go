@@ -21,14 +21,14 @@ type Service struct {
 	Store Store
 	Clock clock.Clock
 	IDs   id.Source
-	// Sockets is needed by RevokeTokens only.
+	// Sockets is needed by RevokeTokens and SetActive only.
 	Sockets Sockets
 }
 
 // Register makes a user with the name: fault.UsernameTaken where another has it. With an idempotency key ("" for none)
 // a repeated registration returns the user of the first; with another name it is fault.IdempotencyConflict.
 func (s *Service) Register(ctx context.Context, app id.App, text, idempotencyKey string) (User, error) {
-	name, err := ParseName(text)
+	name, err := NewName(text)
 	if err != nil {
 		return User{}, err
 	}
@@ -39,7 +39,7 @@ func (s *Service) Register(ctx context.Context, app id.App, text, idempotencyKey
 	}
 	err = s.Store.Create(ctx, made, name.Compared)
 	if idempotencyKey != "" && (errors.Is(err, ErrExists) || errors.Is(err, ErrNameTaken)) {
-		return s.replay(ctx, made)
+		return s.replay(ctx, made, err)
 	}
 	if errors.Is(err, ErrNameTaken) {
 		return User{}, fault.New(fault.UsernameTaken)
@@ -48,14 +48,16 @@ func (s *Service) Register(ctx context.Context, app id.App, text, idempotencyKey
 }
 
 // replay tells a repeated registration from a new one under a used idempotency key or a used name.
-func (s *Service) replay(ctx context.Context, asked User) (User, error) {
+func (s *Service) replay(ctx context.Context, asked User, refused error) (User, error) {
 	standing, err := s.Store.Get(ctx, asked.App, asked.ID, true)
 	switch {
+	case errors.Is(err, ErrNotFound) && errors.Is(refused, ErrExists): // the user of the first request is erased
+		return User{}, fault.New(fault.IdempotencyConflict)
 	case errors.Is(err, ErrNotFound):
 		return User{}, fault.New(fault.UsernameTaken)
 	case err != nil:
 		return User{}, err
-	case standing.Username != asked.Username:
+	case standing.Username != asked.Username && standing.Version == 0: // else it may have been renamed since
 		return User{}, fault.New(fault.IdempotencyConflict)
 	}
 	return standing, nil
@@ -94,12 +96,6 @@ func (s *Service) Resolve(ctx context.Context, app id.App, idOrName, field strin
 		return "", NotFound(field)
 	}
 	return found, err
-}
-
-// Exists refuses a user that the app does not have; field as in Get.
-func (s *Service) Exists(ctx context.Context, app id.App, user id.User, field string) error {
-	_, err := s.Get(ctx, app, string(user), field)
-	return err
 }
 
 // RevokeTokens voids every token of the user that was issued before now, and cuts the user's sockets.

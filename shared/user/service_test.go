@@ -90,6 +90,17 @@ func TestRegisterIsIdempotent(t *testing.T) {
 	}
 }
 
+// TestRegisterAgainAfterAChange: the first request's user is found by its idempotency key, whatever it is called by now.
+func TestRegisterAgainAfterAChange(t *testing.T) {
+	service, _, _, app := setUp(usertest.NewStore())
+	ann := register(t, service, app, "Ann", "r1")
+	_, _, err := service.Change(t.Context(), app, ann.ID, user.Wish{Username: of("Anna")})
+	storetest.OK(t, "Change", err)
+	if again := register(t, service, app, "Ann", "r1"); again.ID != ann.ID || again.Username != "Anna" {
+		t.Errorf("again %+v", again)
+	}
+}
+
 func TestRegisterAtOnce(t *testing.T) {
 	service, _, _, app := setUp(usertest.NewStore())
 	users := make([]user.User, storetest.Racers)

@@ -6,4 +6,8 @@ import (
 	"github.com/tokenim/tokenim/shared/user/usertest"
 )
 
-func TestMemoryStore(t *testing.T) { usertest.Run(t, usertest.NewStore()) }
+func TestMemoryStore(t *testing.T) {
+	store := usertest.NewStore()
+	usertest.Run(t, store)
+	usertest.RunRecorded(t, store, store.Logs)
+}

@@ -6,10 +6,12 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/name"
 )
 
 // MaxNameBytes bounds a username in bytes of UTF-8.
@@ -27,9 +29,19 @@ type User struct {
 	// TokenEpoch counts the times that all of the user's tokens were revoked; a token of an earlier epoch is void. A
 	// counter rather than a time: it cannot be wrong by the skew of two clocks.
 	TokenEpoch int64
+	// DeactivatedAt is when the user was deactivated; zero for an active one. Nobody acts for a deactivated user, and
+	// nothing is sent to it.
+	DeactivatedAt time.Time
+	// Version counts the changes of the username and the profile; a user of version 0 has never set a profile.
+	Version int64
+	// Blocks tells whom the user may have blocked.
+	Blocks Blocks
 	// Rights are what the user was granted and denied beyond what every user has. Package access writes them.
 	Rights authz.Rights
 }
+
+// Deactivated tells whether the user is deactivated.
+func (u User) Deactivated() bool { return !u.DeactivatedAt.IsZero() }
 
 // Name is a username in the two forms that matter.
 type Name struct {
@@ -56,6 +68,35 @@ func ParseName(text string) (Name, error) {
 		return Name{}, invalid(fault.UsernameReserved)
 	}
 	return Name{Shown: shown, Compared: compared}, nil
+}
+
+// NewName is ParseName for a name that a user is to get: it also stands for the user in paths.
+func NewName(text string) (Name, error) {
+	parsed, err := ParseName(text)
+	if err == nil && !name.Handle(parsed.Shown) {
+		return Name{}, invalid(fault.UsernameInvalid)
+	}
+	return parsed, err
+}
+
+// beginning prepares the beginning of a name to be compared. Alone it need not keep the rule for directions of writing, which
+// is about whole names.
+var beginning = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase(), precis.Norm(norm.NFC))
+
+// noBeginning says that no username begins so.
+var noBeginning = fault.Text{EN: "No username begins so.", ZH: "没有以此开头的用户名。"}
+
+// ParsePrefix returns the compared form of the beginning of usernames, "" for none, or fault.FieldInvalid where no name begins
+// so.
+func ParsePrefix(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	compared, err := beginning.String(text)
+	if err != nil || len(text) > MaxNameBytes {
+		return "", fault.Invalid(fault.Wrong("prefix", noBeginning))
+	}
+	return compared, nil
 }
 
 func invalid(code fault.Code) error { return fault.Invalid(fault.Field{Name: "username", Code: code}) }

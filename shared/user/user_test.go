@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
 	"github.com/tokenim/tokenim/shared/fault"
@@ -59,6 +60,20 @@ func TestJoiners(t *testing.T) {
 	}
 	for _, name := range []string{"an\u200dn", "an\u200cn", "\u200dann", "ann\u200c", "周\u200d杰"} {
 		wantRefused(t, name, fault.UsernameInvalid)
+	}
+}
+
+// What would part a path, or be an escape in it, is in no name that a user gets, in whatever width it was typed.
+func TestNewNamesStandInPaths(t *testing.T) {
+	for _, name := range []string{"a/b", "a\\b", "a?b", "a#b", "100%", "vic%74im", ".", "..", "a／b", "ａ％ｂ"} {
+		if _, err := user.NewName(name); !fault.Is(err, fault.UsernameInvalid) {
+			wantCode(t, name, err, fault.UsernameInvalid)
+		}
+	}
+	for _, name := range []string{"ann", "周杰", "a.b", "...", "a+b@c", "!$&'()*,;=:"} {
+		if made, err := user.NewName(name); err != nil || made.Shown != name {
+			t.Errorf("%q: %+v, %v", name, made, err)
+		}
 	}
 }
 
@@ -162,6 +177,30 @@ func TestCase(t *testing.T) {
 		upper, err := user.ParseName(strings.Map(unicode.ToUpper, text))
 		if err != nil || upper.Compared != lower.Compared {
 			t.Fatalf("%q and %q are compared as %q and %q (%v)", text, upper.Shown, lower.Compared, upper.Compared, err)
+		}
+	})
+}
+
+func TestParsePrefix(t *testing.T) {
+	for text, want := range map[string]string{"": "", "An": "an", "ＡN": "an", "Größ": "größ", "o\u0308": "ö", "u_": "u_", "a.": "a.", "Σ": "σ", "מש": "מש", "א1.": "א1.", "周": "周"} {
+		if got, err := user.ParsePrefix(text); err != nil || got != want {
+			t.Errorf("ParsePrefix(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{" ", "a b", "\x00", "😀", "\xff", strings.Repeat("x", 65)} {
+		_, err := user.ParsePrefix(text)
+		wantCode(t, "ParsePrefix "+text, err, fault.FieldInvalid)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringN(1, 20, 64).Draw(t, "name")
+		name, err := user.ParseName(text)
+		if err != nil {
+			t.Skip("no name")
+		}
+		runes := []rune(name.Shown)
+		at := rapid.IntRange(1, len(runes)).Draw(t, "at")
+		if prefix, err := user.ParsePrefix(string(runes[:at])); err == nil && norm.NFC.IsNormalString(string(runes[:at])) && !strings.HasPrefix(name.Compared, prefix) {
+			t.Fatalf("%q does not begin with %q, which %q does", name.Compared, prefix, name.Shown)
 		}
 	})
 }

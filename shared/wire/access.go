@@ -16,6 +16,8 @@ import (
 	"github.com/tokenim/tokenim/shared/authn"
 	"github.com/tokenim/tokenim/shared/authz"
 	"github.com/tokenim/tokenim/shared/clock"
+	"github.com/tokenim/tokenim/shared/group"
+	"github.com/tokenim/tokenim/shared/group/groupdb"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/record/recorddb"
@@ -54,6 +56,26 @@ func (k accessKeys) CutLater(ctx context.Context, of id.App, key id.Key, before 
 func AlignPolicies(db *dynamodb.Client) task.Handler {
 	service := &access.Service{Store: accessdb.FromEnvironment(db), Sockets: Sockets(db), Keys: AccessKeys(db, nil), Clock: clock.System{}}
 	return service.AlignTask
+}
+
+// AccessGroups tells of groups and of who is in them.
+func AccessGroups(db *dynamodb.Client) access.Groups {
+	return accessGroups{&groupdb.Store{DB: db, Groups: table.Name("GROUPS"), Conversations: table.Name("CONVERSATIONS")}}
+}
+
+type accessGroups struct{ store *groupdb.Store }
+
+// Role implements access.Groups.
+func (g accessGroups) Role(ctx context.Context, of id.App, groupID id.Group, userID id.User) (authz.Role, error) {
+	var users []id.User
+	if userID != "" {
+		users = append(users, userID)
+	}
+	_, rows, err := g.store.Read(ctx, of, groupID, users...)
+	if errors.Is(err, group.ErrNotFound) {
+		return "", access.ErrNotFound
+	}
+	return rows[userID].Role, err
 }
 
 // AccessMembers tells of the members of the accounts that apps belong to.

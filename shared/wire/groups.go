@@ -18,7 +18,7 @@ func (c *Core) Groups() *group.Service {
 	store := groupdb.FromEnvironment(c.DB)
 	messages := c.Messages(c.Connections())
 	messages.Groups = store
-	return &group.Service{Store: store, Log: messages, Users: groupUsers{c.DB, table.Name("USERS")}, Clock: clock.System{}}
+	return &group.Service{Store: store, Log: messages, Users: groupUsers{c.DB, table.Name("USERS")}, Audience: Audience(c.DB), Clock: clock.System{}}
 }
 
 // groupUsers implements group.Users with one read of up to 100 users.
@@ -29,11 +29,11 @@ type groupUsers struct {
 
 // Known implements group.Users. The cheap read comes first: only those whom it does not find are looked for strongly.
 func (u groupUsers) Known(ctx context.Context, app id.App, users []id.User) (map[id.User]bool, error) {
-	known := map[id.User]bool{}
+	active := map[id.User]bool{}
 	for _, strong := range []bool{false, true} {
 		read := table.Read{Table: u.table, Strong: strong}
 		for _, each := range users {
-			if !known[each] {
+			if _, known := active[each]; !known {
 				read.Keys = append(read.Keys, userdb.ItemKey(app, each))
 			}
 		}
@@ -46,8 +46,8 @@ func (u groupUsers) Known(ctx context.Context, app id.App, users []id.User) (map
 			if err != nil {
 				return nil, err
 			}
-			known[decoded.ID] = true
+			active[decoded.ID] = !decoded.Deactivated()
 		}
 	}
-	return known, nil
+	return active, nil
 }

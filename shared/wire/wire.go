@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/tokenim/tokenim/shared/api"
-	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/authn"
 	"github.com/tokenim/tokenim/shared/authn/authndb"
@@ -52,7 +51,7 @@ type Core struct {
 func NewCore() *Core {
 	log, db := api.LogFromEnvironment(), table.Client()
 	keyring := newKeyring(db)
-	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: table.Name("USERS")}}
+	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: table.Name("USERS"), Keys: table.Name("KEYS")}}
 	return &Core{DB: db, Keyring: keyring, Users: users, Log: log, Authenticator: &authn.Authenticator{
 		Records: &authndb.Records{DB: db, Keys: table.Name("KEYS"), Users: table.Name("USERS")},
 		Names:   users, Tokens: &token.Issuer{Secrets: keyring, Clock: clock.System{}}, Clock: clock.System{}}}
@@ -100,9 +99,10 @@ func (c *Core) API() *api.API {
 	return api.New(c.Authenticator, c.Log)
 }
 
-// Registers lets Users register users: each gets a routing record.
+// Registers lets Users register users, each of which gets a routing record, and change what is recorded of them.
 func (c *Core) Registers() {
-	c.Users.Store = &userdb.Store{DB: c.DB, Table: table.Name("USERS"), Routing: connectiondb.Routing(table.Name("CONNECTIONS"))}
+	c.Users.Store = &userdb.Store{DB: c.DB, Table: table.Name("USERS"), Keys: table.Name("KEYS"), Routing: connectiondb.Routing(table.Name("CONNECTIONS")),
+		Records: recorddb.WriterFromEnvironment(c.DB)}
 }
 
 // Records returns where records are kept.
@@ -126,24 +126,26 @@ func (c *Core) Connections() *connection.Service {
 	return Sockets(c.DB)
 }
 
-// KeyTasks keeps the reminders about keys.
-func KeyTasks(db *dynamodb.Client) apikey.Tasks {
-	return keyTasks{&taskdb.Store{DB: db, Table: table.Name("TASKS")}}
+// Reminders keep work for later. They implement apikey.Tasks and media.Tasks.
+type Reminders struct{ store task.Store }
+
+// NewReminders returns those in the table of tasks.
+func NewReminders(db *dynamodb.Client) Reminders {
+	return Reminders{&taskdb.Store{DB: db, Table: table.Name("TASKS")}}
 }
 
-type keyTasks struct{ store task.Store }
-
-// Add implements apikey.Tasks.
-func (k keyTasks) Add(ctx context.Context, kind string, due time.Time, app id.App, subject string) error {
-	return k.store.Add(ctx, task.Task{Kind: task.Kind(kind), Due: due, App: app, Subject: subject})
+// Add has the task of that kind done soon after the time.
+func (r Reminders) Add(ctx context.Context, kind string, due time.Time, app id.App, subject string) error {
+	return r.store.Add(ctx, task.Task{Kind: task.Kind(kind), Due: due, App: app, Subject: subject})
 }
 
 // Messages returns the message service on the connections. TABLE_SENDS may be missing where nothing is sent.
 func (c *Core) Messages(connections *connection.Service) *message.Service {
 	return &message.Service{
-		Log:     &messagedb.Log{DB: c.DB, Table: table.Name("MESSAGES")},
-		Members: &messagedb.Members{DB: c.DB, Table: table.Name("CONVERSATIONS")},
-		Users:   c.Users, Devices: connections, Sealer: c.Keyring, Clock: clock.System{},
+		Log:      &messagedb.Log{DB: c.DB, Table: table.Name("MESSAGES")},
+		Members:  &messagedb.Members{DB: c.DB, Table: table.Name("CONVERSATIONS")},
+		Removals: &messagedb.Removals{DB: c.DB, Members: table.Name("CONVERSATIONS"), Log: table.Name("MESSAGES")},
+		Users:    c.Users, Devices: connections, Sealer: c.Keyring, Clock: clock.System{},
 	}
 }
 

@@ -30,7 +30,9 @@ type event struct {
 var socketEvents = []event{
 	{"message", "A message for this user, or one that the user sent from another device.", reflect.TypeFor[message.Arrival]()},
 	{"messages", "A window of what the device has missed.", reflect.TypeFor[message.Window]()},
+	{"group_messages", "Several new messages of a large group at once.", reflect.TypeFor[message.Run]()},
 	{"typing", "Another user is writing.", reflect.TypeFor[message.Typing]()},
+	{"receipt", "The other user of a conversation has acknowledged or read.", reflect.TypeFor[message.Marked]()},
 	{"presence", "A user whom this one watches has come or gone.", reflect.TypeFor[presence.UserPresenceEvent]()},
 }
 

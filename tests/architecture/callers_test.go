@@ -52,7 +52,7 @@ func (a authenticator) Session(context.Context, string, authz.Request) (authz.Ca
 }
 
 // Note implements api.Authenticator and socket.Authenticator.
-func (a authenticator) Note(context.Context, authz.Caller, authz.Permission) {}
+func (a authenticator) Note(context.Context, authz.Caller, authz.Asked) {}
 
 // Ticket implements session.Tickets.
 func (a authenticator) Ticket(context.Context, string) (authz.Caller, string, error) {

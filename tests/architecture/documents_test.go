@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/ast"
 	"maps"
 	"regexp"
 	"slices"
@@ -63,7 +64,11 @@ func TestAuthorizationDocument(t *testing.T) {
 	}
 	b.WriteString("\n## Permissions / 权限\n\n| permission | allows / 说明 |" + roleHeads())
 	for _, entry := range authz.Catalogue {
-		fmt.Fprintf(&b, "| `%s` | %s<br>%s |%s\n", entry.Permission, entry.EN, entry.ZH, byRole(entry.Permission, authz.Developers|authz.Keys|authz.Users))
+		star := ""
+		if entry.InGroup() {
+			star = " *"
+		}
+		fmt.Fprintf(&b, "| `%s`%s | %s<br>%s |%s\n", entry.Permission, star, entry.EN, entry.ZH, byRole(entry.Permission, authz.Developers|authz.Keys|authz.Users))
 	}
 	b.WriteString("\n## What each operation asks for / 各操作所需权限\n\n| operation | permission |" + roleHeads())
 	asked := askedPermissions(t)
@@ -91,8 +96,8 @@ const authorizationText = "Default is deny. What is denied explicitly is denied,
 	"**开发者**拥有其在账户中的角色；**API 密钥**拥有其 scopes 及被授予的角色和权限；**用户**拥有应用的默认角色（默认为 member）及被授予的权限。" +
 	"用户令牌不会超出其用户的权限；超出本人数据的操作还要求签发该令牌的密钥也拥有该权限。代表用户操作时，双方都须拥有相应权限。任何人都不能授予自身并非长期拥有的权限；用户仅对本人数据拥有的权限只能转授给用户，不能转授给密钥；在某个群组中被拒绝的权限，不能在整个应用范围内转授。\n\n" +
 	"In the tables, **D** is a developer with the role in the account, **K** a key and **U** a user with the role and nothing else; " +
-	"**u** is a user whose token was minted by a key that has the permission too. Whoever is named may; nobody else.\n\n" +
-	"表中 **D** 为在账户中拥有该角色的开发者，**K** 为仅拥有该角色的密钥，**U** 为仅拥有该角色的用户，**u** 表示签发其令牌的密钥也须拥有该权限。\n"
+	"**u** is a user whose token was minted by a key that has the permission too. Whoever is named may; nobody else. A permission with a * can be granted and denied in one group too.\n\n" +
+	"表中 **D** 为在账户中拥有该角色的开发者，**K** 为仅拥有该角色的密钥，**U** 为仅拥有该角色的用户，**u** 表示签发其令牌的密钥也须拥有该权限。带 * 的权限也可在单个群组中授予和拒绝。\n"
 
 func roleHeads() string {
 	heads, line := "", "|---|---|"
@@ -170,8 +175,8 @@ func TestEveryOperationHasAPermissionAndEveryPermissionAnOperation(t *testing.T)
 			used = append(used, string(permission))
 		}
 	}
-	// What sends asks for this one where the receiver is a group.
-	used = append(used, string(authz.GroupsSend))
+	// What sends asks for these where the receiver is a group, and where it mentions all there.
+	used = append(used, string(authz.GroupsSend), string(authz.GroupsMentionAll))
 	same(t, "authz.Catalogue", known, "the routes and actions", used)
 }
 
@@ -195,9 +200,9 @@ func TestOperationsNameCodesOfTheCatalogue(t *testing.T) {
 }
 
 // unannounced are the codes that no single operation announces: those of the socket, of the handshake, of unknown
-// routes, and those that stand for more exact ones.
+// routes, of the rows of an import, and those that stand for more exact ones.
 var unannounced = []fault.Code{fault.ActionMissing, fault.ActionUnknown, fault.FrameNotJSON, fault.MethodNotAllowed,
-	fault.OriginNotAllowed, fault.RouteNotFound, fault.TicketUsed}
+	fault.OriginNotAllowed, fault.RouteNotFound, fault.TicketUsed, fault.UsernameDuplicate}
 
 func TestEveryCodeIsAnnouncedSomewhere(t *testing.T) {
 	var announced []string
@@ -216,6 +221,25 @@ func TestEveryCodeIsAnnouncedSomewhere(t *testing.T) {
 		}
 	}
 	same(t, "the operations", announced, "the catalogue", codes)
+}
+
+// TestWhatIsNotAllowedHasAReason: fault.Wrong asks for one.
+func TestWhatIsNotAllowedHasAReason(t *testing.T) {
+	for _, s := range sources(t, "shared") {
+		if s.folder() == "shared/fault" {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			pair, ok := node.(*ast.KeyValueExpr)
+			if !ok {
+				return true
+			}
+			if code, ok := pair.Value.(*ast.SelectorExpr); ok && code.Sel.Name == "FieldInvalid" {
+				t.Errorf("%s: a field is refused without a reason: use fault.Wrong", s.path)
+			}
+			return true
+		})
+	}
 }
 
 func TestCodesSpeakBothLanguages(t *testing.T) {

@@ -15,7 +15,7 @@ var lambdaSets = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_
 
 // shared by all functions, in Globals: a function need not read them.
 var globalVariables = []string{"LOG_SAMPLE_RATE", "METRICS", "METRICS_NAMESPACE", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-	"AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_SQS"}
+	"AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_SQS"}
 
 func TestFunctionsHaveTheVariablesThatTheyRead(t *testing.T) {
 	bodies := functionBodies(t)
@@ -82,7 +82,7 @@ func (r variableReader) visit(folder, name string) {
 }
 
 // prefixes are the functions that read a variable named by their argument.
-var prefixes = map[string]string{"table.Name": "TABLE_", "awsenv.Endpoint": "AWS_ENDPOINT_URL_", "os.Getenv": "", "invoke.FromEnvironment": "", "queue.FromEnvironment": ""}
+var prefixes = map[string]string{"table.Name": "TABLE_", "awsenv.Endpoint": "AWS_ENDPOINT_URL_", "os.Getenv": "", "invoke.FromEnvironment": "", "queue.FromEnvironment": "", "bucket.FromEnvironment": ""}
 
 func (r variableReader) call(folder string, call *ast.CallExpr) {
 	function := call.Fun

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tokenim/tokenim/shared/fanout"
+	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/wire"
+
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/tokenim/tokenim/local/template"
@@ -56,6 +60,10 @@ type kinds struct {
 	revocation apikey.Revocation
 	tasks      events.EventBridgeEvent
 	watchers   events.SQSEvent
+	mediacheck events.SQSEvent
+	pusher     events.SQSEvent
+	fanout     events.DynamoDBEvent
+	userjobs   events.SQSEvent
 }
 
 // authorizerEvent is what a WebSocket API sends to its authorizer. aws-lambda-go's type has the request context of REST
@@ -81,6 +89,14 @@ func parsedEvents(t *testing.T) kinds {
 			strictly(t, name, text, &found.tasks)
 		case name == "watchers":
 			strictly(t, name, text, &found.watchers)
+		case name == "mediacheck":
+			strictly(t, name, text, &found.mediacheck)
+		case name == "pusher":
+			strictly(t, name, text, &found.pusher)
+		case name == "fanout":
+			strictly(t, name, text, &found.fanout)
+		case name == "userjobs":
+			strictly(t, name, text, &found.userjobs)
 		case name == "socket-authorizer":
 			strictly(t, name, text, &found.authorizer)
 		case strings.HasPrefix(name, "socket-"):
@@ -278,11 +294,79 @@ func TestLifecycleEventsAndResumeNameASocket(t *testing.T) {
 }
 
 func TestWatchersEventIsAJob(t *testing.T) {
+	for _, message := range parsedEvents(t).mediacheck.Records {
+		var told struct {
+			Records []struct {
+				S3 struct{ Object struct{ Key string } }
+			}
+		}
+		if err := json.Unmarshal([]byte(message.Body), &told); err != nil || len(told.Records) != 1 || !strings.HasPrefix(told.Records[0].S3.Object.Key, "uploads/app_") {
+			t.Errorf("events/mediacheck.json names no upload: %+v, %v", told, err)
+		}
+	}
 	for _, message := range parsedEvents(t).watchers.Records {
 		var job connection.PresenceChange
 		strictly(t, "watchers", message.Body, &job)
 		if job.App == "" || !id.IsUser(string(job.User)) || job.ID == "" {
 			t.Errorf("events/watchers.json names no user: %+v", job)
+		}
+	}
+}
+
+func TestFanOutEventsNameALargeGroup(t *testing.T) {
+	found := parsedEvents(t)
+	for _, record := range found.pusher.Records {
+		var job fanout.Job
+		strictly(t, "pusher", record.Body, &job)
+		if record.Attributes["MessageGroupId"] != job.Lane() || record.Attributes["MessageDeduplicationId"] != job.Identity() || job.From < 1 {
+			t.Errorf("events/pusher.json holds no job of its message group: %+v", job)
+		}
+	}
+	var told []message.Entry
+	handle := wire.Entries(func(_ context.Context, entries []message.Entry) error { told = entries; return nil })
+	if _, err := handle(t.Context(), found.fanout); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range told {
+		if entry.Conversation.Group() == "" || entry.App.IsZero() || entry.Sequence < 1 || entry.Base < 1 || entry.Reach != message.Fanned {
+			t.Errorf("events/fanout.json holds no entry of a large group: %+v", entry)
+		}
+	}
+}
+
+// TestTheFanOutIsToldOfNewEntriesOnly: an entry that is changed where it stands is in the stream with the same image as a new one.
+func TestTheFanOutIsToldOfNewEntriesOnly(t *testing.T) {
+	triggers := loadTemplate(t).Streams
+	i := slices.IndexFunc(triggers, func(s *template.StreamTrigger) bool { return s.Function == "FanoutFunction" })
+	if i < 0 || len(triggers[i].Filters) != 1 {
+		t.Fatal("the fan-out's stream has no filter, or several")
+	}
+	text := eventFiles(t)["fanout"]
+	for event, want := range map[string]bool{text: true, strings.ReplaceAll(text, `"INSERT"`, `"MODIFY"`): false, strings.ReplaceAll(text, `"reach"`, `"other"`): false} {
+		var told struct{ Records []any }
+		if err := json.Unmarshal([]byte(event), &told); err != nil || len(told.Records) == 0 {
+			t.Fatalf("%s: %v", event, err)
+		}
+		for _, record := range told.Records {
+			if triggers[i].Filters[0].Matches(record) != want {
+				t.Errorf("the filter lets pass: %v, of %v", !want, record)
+			}
+		}
+	}
+}
+
+func TestUserJobsEventIsAJob(t *testing.T) {
+	for _, message := range parsedEvents(t).userjobs.Records {
+		var job wire.UserJob
+		strictly(t, "userjobs", message.Body, &job)
+		named := 0
+		for _, is := range []bool{id.IsUser(string(job.User)), id.IsImport(string(job.Import)), id.IsBroadcast(string(job.Broadcast))} {
+			if is {
+				named++
+			}
+		}
+		if job.App == "" || named != 1 {
+			t.Errorf("events/userjobs.json names not one of a user, an import and a broadcast: %+v", job)
 		}
 	}
 }

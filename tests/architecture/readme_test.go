@@ -15,7 +15,9 @@ var (
 
 // twins are the documents that are written in both languages, by the name of the English one.
 var twins = map[string]string{"README.md": "README.zh-CN.md", "docs/guide.md": "docs/guide.zh-CN.md",
-	"docs/guide-authorization.md": "docs/guide-authorization.zh-CN.md", "docs/guide-groups.md": "docs/guide-groups.zh-CN.md"}
+	"docs/guide-authorization.md": "docs/guide-authorization.zh-CN.md", "docs/guide-groups.md": "docs/guide-groups.zh-CN.md",
+	"docs/guide-users.md": "docs/guide-users.zh-CN.md", "docs/guide-media.md": "docs/guide-media.zh-CN.md",
+	"docs/guide-messages.md": "docs/guide-messages.zh-CN.md"}
 
 // translations are what the commands of the Chinese documents say in Chinese: the texts of messages, and the wish for
 // answers in Chinese.

@@ -18,7 +18,10 @@ import (
 	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/authz"
+	"github.com/tokenim/tokenim/shared/broadcast"
+	"github.com/tokenim/tokenim/shared/erase"
 	"github.com/tokenim/tokenim/shared/group"
+	"github.com/tokenim/tokenim/shared/media"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/presence"
 	"github.com/tokenim/tokenim/shared/record"
@@ -27,7 +30,9 @@ import (
 	"github.com/tokenim/tokenim/shared/session"
 	"github.com/tokenim/tokenim/shared/socket"
 	"github.com/tokenim/tokenim/shared/token"
+	"github.com/tokenim/tokenim/shared/trace"
 	"github.com/tokenim/tokenim/shared/user"
+	"github.com/tokenim/tokenim/shared/userimport"
 )
 
 // edges are the two edges of a function, or of all of them, with nothing behind the operations: enough to ask what
@@ -51,21 +56,27 @@ func newEdges(callers authenticator) *edges {
 
 // registrars is what a function's main may call to add its operations. A new resource has to be entered here.
 var registrars = map[string]func(e *edges) error{
-	"access.Routes":       func(e *edges) error { access.Routes(e.http, nil, nil); return nil },
+	"access.GrantRoutes":  func(e *edges) error { access.GrantRoutes(e.http, nil, nil); return nil },
+	"access.RoleRoutes":   func(e *edges) error { access.RoleRoutes(e.http, nil); return nil },
 	"access.ReviewRoutes": func(e *edges) error { access.ReviewRoutes(e.http, nil, nil); return nil },
 	"account.Routes":      func(e *edges) error { account.Routes(e.http, nil); return nil },
 	"account.TeamRoutes":  func(e *edges) error { account.TeamRoutes(e.http, nil, nil); return nil },
 	"app.Routes":          func(e *edges) error { app.Routes(e.http, nil, nil); return nil },
 	"apikey.Routes":       func(e *edges) error { apikey.Routes(e.http, nil, nil); return nil },
+	"erase.Routes":        func(e *edges) error { erase.Routes(e.http, nil); return nil },
+	"broadcast.Routes":    func(e *edges) error { broadcast.Routes(e.http, nil, nil); return nil },
+	"userimport.Routes":   func(e *edges) error { userimport.Routes(e.http, nil, nil); return nil },
 	"group.Routes":        func(e *edges) error { group.Routes(e.http, nil, nil); return nil },
+	"media.Routes":        func(e *edges) error { media.Routes(e.http, nil); return nil },
 	"message.Routes":      func(e *edges) error { message.Routes(e.http, nil, nil); return nil },
 	"message.Frames":      func(e *edges) error { message.Frames(e.socket, nil, nil, nil); return nil },
 	"presence.Routes":     func(e *edges) error { presence.Routes(e.http, nil); return nil },
 	"presence.Frames":     func(e *edges) error { presence.Frames(e.socket, nil); return nil },
 	"recordapi.Routes":    func(e *edges) error { recordapi.Routes(e.http, nil, nil); return nil },
-	"root.Routes":         func(e *edges) error { return root.Routes(e.http, docs.OpenAPI) },
-	"session.Frames":      func(e *edges) error { session.Frames(e.socket, nil, nil, nil); return nil },
+	"root.Routes":         func(e *edges) error { root.Routes(e.http, docs.OpenAPI); return nil },
+	"session.Frames":      func(e *edges) error { session.Frames(e.socket, nil, nil, nil, nil); return nil },
 	"token.Routes":        func(e *edges) error { token.Routes(e.http, nil); return nil },
+	"trace.Routes":        func(e *edges) error { trace.Routes(e.http, nil, nil); return nil },
 	"user.Routes":         func(e *edges) error { user.Routes(e.http, nil, nil); return nil },
 }
 

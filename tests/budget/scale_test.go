@@ -22,10 +22,11 @@ func TestASendCostsTheSameHoweverManyAreOnline(t *testing.T) {
 	few := measureBeside(t, row, 0, 10)
 	many := measureBeside(t, row, 10, 20_000)
 	t.Logf("beside 10: %+v; beside 20,000: %+v", few, many)
-	if few.WriteUnits != many.WriteUnits || few.ReadUnits != many.ReadUnits || few.Calls != many.Calls || few.Posts != many.Posts {
+	// What grew with the number of the others would be many times as much; a fraction is what one of the sixteen met by chance.
+	if many.WriteUnits > few.WriteUnits+0.5 || many.ReadUnits > few.ReadUnits+0.5 || many.Calls > few.Calls+0.5 || many.Posts != few.Posts {
 		t.Errorf("beside 10 connections %+v, beside 20,000 %+v", few, many)
 	}
-	within(t, row, many)
+	within(t, row, many, requests)
 }
 
 func measureBeside(t *testing.T, row budget.Row, from, to int) budget.Cost {

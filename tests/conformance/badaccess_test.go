@@ -28,7 +28,7 @@ func accessOperations(t *testing.T) []operation {
 	own := func(method, path string, valid object, wrong map[string][]any, required ...string) operation {
 		return operation{method: method, path: path, by: &s.key, valid: with(valid, object{"reason": "x"}), wrong: wrong, required: required, state: state}
 	}
-	wish := object{"subject": ann.ID, "permissions": list, "effect": "allow", "group": "g_0000000000000000000000", "until": "2100-01-01T00:00:00Z"}
+	wish := object{"subject": ann.ID, "permissions": []string{"groups:send"}, "effect": "allow", "group": s.group(t), "until": "2100-01-01T00:00:00Z"}
 	texts := func(names ...string) map[string][]any {
 		wrong := map[string][]any{"reason": notText, "api_key": notText}
 		for _, name := range names {
@@ -75,6 +75,7 @@ func TestBoundsOfWhoMayDoWhat(t *testing.T) {
 		{"", "/grants", with(wish, object{"permissions": []string{"public"}}), "permission_unknown", "permissions[0]"},
 		{"", "/grants", with(wish, object{"effect": "maybe"}), "field_invalid", "effect"},
 		{"", "/grants", with(wish, object{"effect": "DENY"}), "field_invalid", "effect"},
+		{"", "/grants", with(wish, object{"group": ""}), "field_too_short", "group"},
 		{"", "/grants", with(wish, object{"group": "everybody"}), "field_invalid", "group"},
 		{"", "/grants", with(wish, object{"until": "0001-01-01T00:00:00Z"}), "field_invalid", "until"},
 		{"", "/grants", with(wish, object{"permissions": nil, "role": "king"}), "role_not_found", "role"},

@@ -14,17 +14,25 @@ import (
 	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
-// actions are the socket's, each with a frame that it would take, and values of the wrong type by member.
+// actions are the socket's, each with a frame that it would take, also after those before it, and values of the wrong type by member.
 func actions(bob person, conversation string) []operation {
 	mark := object{"conversation_id": conversation, "seq": 1}
 	wrongMark := map[string][]any{"conversation_id": notText, "seq": notNumber}
 	return []operation{
-		{path: "send", valid: object{"to": bob.ID, "message": "x", "type": "text", "client_id": "bad", "known": 1},
-			wrong: map[string][]any{"to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber}, required: []string{"to", "message"}},
+		{path: "send", valid: object{"to": bob.ID, "message": "x", "type": "text", "client_id": "bad", "known": 1, "reply_to": 1, "mentions": []string{bob.ID}, "mention_all": false},
+			wrong: map[string][]any{"to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber,
+				"reply_to": notNumber, "mentions": notList, "mention_all": {"true", 1, object{}}}, required: []string{"to"}},
 		{path: "ack", valid: mark, wrong: wrongMark, required: []string{"conversation_id", "seq"}},
 		{path: "read", valid: mark, wrong: wrongMark, required: []string{"conversation_id", "seq"}},
 		{path: "history", valid: object{"conversation_id": conversation, "order": "asc", "limit": 5, "cursor": ""},
 			wrong: map[string][]any{"conversation_id": notText, "order": notText, "limit": notNumber, "cursor": notText}, required: []string{"conversation_id"}},
+		{path: "edit", valid: object{"conversation_id": conversation, "seq": 1, "message": "x"}, wrong: map[string][]any{"conversation_id": notText, "seq": notNumber, "message": notText, "custom": {7, "x"}}, required: []string{"conversation_id", "seq"}},
+		{path: "react", valid: object{"conversation_id": conversation, "seq": 1, "reaction": "👍"}, required: []string{"conversation_id", "seq", "reaction"},
+			wrong: map[string][]any{"conversation_id": notText, "seq": notNumber, "reaction": notText, "remove": {"true", 1}}},
+		{path: "recall", valid: mark, wrong: wrongMark, required: []string{"conversation_id", "seq"}},
+		{path: "delete", valid: object{"conversation_id": conversation, "seqs": []int64{1}},
+			wrong: map[string][]any{"conversation_id": notText, "seqs": {"x", 7, true, object{}}}, required: []string{"conversation_id", "seqs"}},
+		{path: "clear", valid: mark, wrong: wrongMark, required: []string{"conversation_id"}},
 		{path: "sync", valid: object{"v": 1}, wrong: map[string][]any{"v": notNumber}, required: []string{"v"}},
 		{path: "typing", valid: object{"to": bob.ID}, wrong: map[string][]any{"to": notText}, required: []string{"to"}},
 		{path: "auth", valid: object{"token": "a.b.c"}, wrong: map[string][]any{"token": notText}, required: []string{"token"}},
@@ -101,7 +109,7 @@ func TestFramesWithoutAnAction(t *testing.T) {
 		if err := socket.Write(within(t), []byte(frame)); err != nil {
 			t.Fatal(err)
 		}
-		answer := awaitEvent(t, socket, from, func(client.Frame) bool { return true })
+		answer := awaitEvent(t, socket, from, func(f client.Frame) bool { return f.Event == "" })
 		if answer.ID != "" {
 			t.Errorf("%s is answered with an id: %s", frame, answer.Raw)
 		}
@@ -128,7 +136,7 @@ func TestFrameValuesOutOfBounds(t *testing.T) {
 		{"message_too_large", object{"action": "send", "to": bob.ID, "message": strings.Repeat("x", 4097)}},
 		{"recipient_is_sender", object{"action": "send", "to": ann.Name, "message": "x"}},
 		{"user_not_found", object{"action": "send", "to": "nobody" + mark, "message": "x"}},
-		{"field_invalid", object{"action": "send", "to": bob.ID, "message": "x", "type": "image"}},
+		{"field_invalid", object{"action": "send", "to": bob.ID, "message": "x", "type": "picture"}},
 		{"field_unknown", object{"action": "send", "to": bob.ID, "message": "x", "from": ann.ID}},
 		{"field_unknown", object{"action": "send", "to": bob.ID, "message": "x", "api_key": app.APIKey}},
 		{"known_ahead", object{"action": "send", "to": bob.ID, "message": "x", "client_id": "k", "known": 9}},
@@ -169,10 +177,10 @@ func TestFrameValuesOutOfBounds(t *testing.T) {
 
 func TestEveryFrameIsAnsweredWithItsID(t *testing.T) {
 	t.Parallel()
-	ann, bob := pair(t)
-	conversation := send(t, ann, bob, "one", nil).Text("conversation_id")
-	socket := online(t, ann, nil)
 	for _, id := range []string{"1", "好", strings.Repeat("i", 64), `"quoted"`, "a b", "<&>"} {
+		ann, bob := pair(t)
+		conversation := send(t, ann, bob, "one", nil).Text("conversation_id")
+		socket := online(t, ann, nil)
 		for _, action := range actions(bob, conversation) {
 			frame := with(action.valid, object{"action": action.path, "id": id, "client_id": nil, "known": nil})
 			encoded, err := json.Marshal(frame)

@@ -23,6 +23,8 @@ type operation struct {
 	valid  object
 	// optional says that the body may be left out.
 	optional bool
+	// roomy says that its body may be larger than others.
+	roomy bool
 	// wrong has, by member, values of the wrong type.
 	wrong map[string][]any
 	// required are the members without a meaning for null; elsewhere null is as good as nothing.
@@ -48,8 +50,9 @@ var notText, notNumber = []any{7, true, object{}, []any{"x"}}, []any{"1", 1.5, t
 
 func operations(t *testing.T) []operation {
 	ann, bob := pair(t)
-	name := unique("refused")
+	name, alone := unique("refused"), newListeners(t, sharedTeam(t).owner, 1)
 	conversation := send(t, ann, bob, "the only one", nil).Text("conversation_id")
+	message := "/users/" + ann.ID + "/conversations/" + conversation + "/messages/1"
 	log := func() string { return fmt.Sprint(history(t, conversation, "limit=100")) }
 	marks := func() string {
 		return fmt.Sprint(pages[client.Conversation](t, app, "/users/"+bob.ID+"/conversations?limit=10"))
@@ -61,19 +64,40 @@ func operations(t *testing.T) []operation {
 	return []operation{
 		{path: "/register", valid: object{"username": name}, wrong: map[string][]any{"username": notText, "api_key": notText}, required: []string{"username"},
 			state: func() string { return listedUsers(t, name) }},
+		{path: "/users/import", roomy: true, valid: object{"users": []any{object{"username": "a b"}}}, wrong: map[string][]any{"users": {"x", 7, true, object{}}, "api_key": notText},
+			required: []string{"users"}},
 		{path: "/keys", valid: object{"name": name, "scopes": []string{"users:read"}, "expires_at": "2100-01-01T00:00:00Z"},
 			wrong:    map[string][]any{"name": notText, "scopes": {"users:read", 7, object{}}, "expires_at": {7, true}},
 			required: []string{"name", "scopes"}, state: func() string { return listedKeys(t, name) }},
 		{path: "/users/" + ann.ID + "/tokens", valid: object{"device": "phone", "expires_in": 60}, optional: true,
 			wrong: map[string][]any{"device": notText, "expires_in": notNumber}},
-		{path: "/send", valid: object{"from": ann.ID, "to": bob.ID, "message": "x", "type": "text", "client_id": "bad", "known": 1},
-			wrong:    map[string][]any{"from": notText, "to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber},
-			required: []string{"to", "message"}, state: log},
+		{path: "/send", valid: object{"from": ann.ID, "to": bob.ID, "message": "x", "type": "text", "client_id": "bad", "known": 1, "reply_to": 1, "mentions": []string{bob.ID}, "mention_all": false},
+			wrong: map[string][]any{"from": notText, "to": notText, "message": notText, "type": notText, "client_id": notText, "known": notNumber,
+				"reply_to": notNumber, "mentions": notList, "mention_all": {"true", 1, object{}}},
+			required: []string{"to"}, state: log},
 		mark("ack"), mark("read"),
+		{method: http.MethodPatch, path: message, valid: object{"message": "changed"}, wrong: map[string][]any{"message": notText, "custom": {7, true, "x", []any{1}}, "api_key": notText}, state: log},
+		{path: message + "/recall", valid: object{}, optional: true, wrong: map[string][]any{"api_key": notText}, state: log},
+		{path: message + "/reactions", valid: object{"reaction": "👍"}, wrong: map[string][]any{"reaction": notText, "api_key": notText}, required: []string{"reaction"}, state: log},
+		{method: http.MethodPut, path: message + "/pin", valid: object{}, optional: true, wrong: map[string][]any{"api_key": notText}, state: log},
+		{path: "/conversations/" + conversation + "/messages/1/recall", valid: object{}, optional: true, wrong: map[string][]any{"api_key": notText}, state: log},
+		{path: "/broadcasts", by: &alone.by, valid: object{"from": alone.sender.ID, "message": "x", "type": "text"}, wrong: map[string][]any{"from": notText, "message": notText, "type": notText, "api_key": notText},
+			state: func() string { return get(t, alone.by, "/broadcasts").String() }},
+		{path: "/broadcasts/absent/cancel", valid: object{}, optional: true, wrong: map[string][]any{"api_key": notText}},
+		{path: "/users/" + bob.ID + "/conversations/" + conversation + "/delete", valid: object{"seqs": []int64{1}},
+			wrong: map[string][]any{"seqs": {"x", 7, true, object{}}, "api_key": notText}, required: []string{"seqs"}, state: marks},
+		{path: "/users/" + bob.ID + "/conversations/" + conversation + "/clear", valid: object{"seq": 1}, optional: true,
+			wrong: map[string][]any{"seq": notNumber, "api_key": notText}, state: marks},
 		{path: "/presence/query", valid: object{"users": []string{ann.ID}}, wrong: map[string][]any{"users": notList, "api_key": notText}, required: []string{"users"}},
+		{path: "/media", valid: with(declaration(ann, "image", "image/png", []byte("x")), object{"filename": "x.png"}), required: []string{"type", "content_type", "size", "sha256"},
+			wrong: map[string][]any{"type": notText, "content_type": notText, "size": notNumber, "sha256": notText, "filename": notText, "from": notText, "api_key": notText}},
 		{method: http.MethodPut, path: "/users/" + ann.ID + "/presence", valid: object{"hidden": true},
 			wrong: map[string][]any{"hidden": {"true", 1, object{}}, "api_key": notText}, required: []string{"hidden"},
 			state: func() string { return fmt.Sprint(seen(t, app, ann)) }},
+		{method: http.MethodPatch, path: "/users/" + ann.ID, valid: object{"username": ann.Name, "name": "x", "avatar": "x", "custom": object{"k": 1}},
+			wrong: map[string][]any{"username": notText, "name": notText, "avatar": notText, "custom": {7, true, "x", []any{1}}, "api_key": notText},
+			state: func() string { return get(t, app, "/users/"+ann.ID).String() }},
+		{path: "/users/" + ann.ID + "/reactivate", valid: object{}, optional: true, wrong: map[string][]any{"api_key": notText}},
 	}
 }
 
@@ -224,7 +248,7 @@ func TestBadBodies(t *testing.T) {
 				wantBadBody(t, o, badBody{"a blank body", " \n", 400, "body_missing", ""})
 			}
 			for _, bad := range slices.Concat(malformed(o.valid), spoiled(o)) {
-				if onMinistack && !utf8.ValidString(bad.body) { // it replaces such bytes
+				if onMinistack && !utf8.ValidString(bad.body) || o.roomy && bad.code == "body_too_large" { // ministack replaces such bytes
 					continue
 				}
 				wantBadBody(t, o, bad)
@@ -302,7 +326,7 @@ func TestValuesOutOfBounds(t *testing.T) {
 		field  string
 	}{
 		{object{"message": ""}, 422, "message_empty", "message"},
-		{object{"type": "image"}, 422, "field_invalid", "type"},
+		{object{"type": "picture"}, 422, "field_invalid", "type"}, {object{"type": "image"}, 422, "field_missing", "media_id"},
 		{object{"type": "TEXT"}, 422, "field_invalid", "type"},
 		{object{"type": strings.Repeat("t", 17)}, 422, "field_too_long", "type"},
 		{object{"client_id": strings.Repeat("c", 65)}, 422, "field_too_long", "client_id"},
@@ -338,11 +362,13 @@ func TestBadPaths(t *testing.T) {
 		for _, request := range []client.Request{
 			{Path: "/users/" + id}, {Path: "/users/" + id + "/messages"}, {Path: "/users/" + id + "/conversations"},
 			{Path: "/users/" + id + "/tokens", Body: object{}}, {Method: http.MethodDelete, Path: "/users/" + id + "/tokens"},
-			{Path: "/conversations/" + id + "/messages"}, {Method: http.MethodDelete, Path: "/keys/" + id},
+			{Path: "/conversations/" + id + "/messages"}, {Path: "/conversations/" + id + "/messages/1/receipts"}, {Path: "/messages/" + id + "/trace"}, {Method: http.MethodDelete, Path: "/keys/" + id},
 			{Path: "/grants/" + id}, {Method: http.MethodDelete, Path: "/grants/" + id}, {Path: "/roles/" + id}, {Method: http.MethodDelete, Path: "/roles/" + id},
 			{Method: http.MethodPatch, Path: "/roles/" + id, Body: object{"name": "x"}},
 			{Path: "/users/" + ann.ID + "/conversations/" + id + "/ack", Body: object{"seq": 1}},
 			{Path: "/users/" + ann.ID + "/conversations/" + id + "/read", Body: object{"seq": 1}},
+			{Path: "/users/" + ann.ID + "/conversations/" + id + "/delete", Body: object{"seqs": []int64{1}}},
+			{Path: "/users/" + ann.ID + "/conversations/" + id + "/clear", Body: object{}},
 		} {
 			// "*" may be somebody's name by now: TestOddBodies registers the oddest.
 			if answer := do(t, app, request); answer.Status >= 500 || answer.Status >= 300 && answer.Status < 400 {

@@ -25,11 +25,11 @@ func TestNobodyGrantsAboveThemselves(t *testing.T) {
 	ann := registerBy(t, s.key, "ann")
 	mine, by := keyOf(t, s.owner, s.app, nil, "grants:manage", "users:read")
 	other, _ := keyOf(t, s.owner, s.app, nil, "users:read")
-	role := newRole(t, s.key, []string{"users:read", "records:read"}, nil)
+	role, group := newRole(t, s.key, []string{"users:read", "records:read"}, nil), s.group(t)
 	for _, subject := range []string{mine.KeyID, other.KeyID, ann.ID} {
 		wantExceeding(t, by, object{"subject": subject, "permissions": []string{"messages:send"}}, object{"subject": subject, "permissions": []string{"users:read", "users:list"}},
 			object{"subject": subject, "role": "owner"}, object{"subject": subject, "role": "member"}, object{"subject": subject, "role": role},
-			object{"subject": subject, "permissions": []string{"messages:read"}, "group": "g_0000000000000000000000"})
+			object{"subject": subject, "permissions": []string{"groups:send"}, "group": group})
 	}
 	grant(t, by, object{"subject": other.KeyID, "permissions": []string{"users:read", "grants:manage"}}) // what it has
 	// A denial of its own is not its own to revoke, whoever made it.
@@ -164,13 +164,13 @@ func TestAUserGivesNoKeyWhatIsTheUsersOwn(t *testing.T) {
 	made, by := keyOf(t, s.owner, s.app, nil, "tokens:manage", "grants:manage", "roles:manage", "users:register", "users:list")
 	puppet := registerBy(t, by, "puppet")
 	grant(t, by, object{"subject": puppet.ID, "permissions": []string{"grants:manage", "roles:manage", "users:list"}})
-	read := []string{"messages:read"}
+	read, group := []string{"messages:read"}, s.group(t)
 	denial := grant(t, s.key, object{"subject": made.KeyID, "permissions": read, "effect": "deny"})
 	role, denying := newRole(t, s.key, []string{"users:list"}, nil), newRole(t, s.key, []string{"users:list"}, object{"denied": read})
 	for _, key := range []client.Installation{by, s.key} { // one that has it makes no difference: the user has it for its own data
 		token := as(t, key, puppet, nil)
 		wantExceeding(t, token, object{"subject": made.KeyID, "permissions": read}, object{"subject": made.KeyID, "role": "member"},
-			object{"subject": made.KeyID, "permissions": read, "group": "g_0000000000000000000000"})
+			object{"subject": made.KeyID, "permissions": []string{"groups:send"}, "group": group})
 		for what, answer := range map[string]client.Answer{
 			"a denial's end":             remove(t, token, "/grants/"+denial.GrantID),
 			"more in a role":             patch(t, token, "/roles/"+role, object{"permissions": read}),
@@ -183,6 +183,7 @@ func TestAUserGivesNoKeyWhatIsTheUsersOwn(t *testing.T) {
 		}
 		grant(t, token, object{"subject": made.KeyID, "permissions": []string{"users:list"}}) // what both have for all
 		grant(t, token, object{"subject": registerBy(t, by, "ann").ID, "permissions": read})  // its own, for somebody's own
+		newRole(t, token, []string{"users:list"}, nil)
 	}
 }
 
@@ -190,12 +191,13 @@ func TestAUserGivesNoKeyWhatIsTheUsersOwn(t *testing.T) {
 func TestWhatIsDeniedInAGroupIsNotHandedOn(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	const group, other = "g_0000000000000000000000", "g_0000000000000000000001"
-	mine, by := keyOf(t, s.owner, s.app, nil, "grants:manage", "keys:manage", "roles:manage", "users:list", "users:read")
+	group, other := s.group(t), s.group(t)
+	mine, by := keyOf(t, s.owner, s.app, nil, "grants:manage", "keys:manage", "roles:manage", "groups:manage", "users:read")
 	friend, _ := keyOf(t, s.owner, s.app, nil, "users:read")
-	list := []string{"users:list"}
+	list := []string{"groups:manage"}
 	denial := grant(t, s.key, object{"subject": mine.KeyID, "permissions": list, "effect": "deny", "group": group})
-	wantStatus(t, get(t, by, "/users"), http.StatusOK)
+	wantDenied(t, patch(t, by, "/groups/"+group, object{}), "groups:manage", mine.KeyID)
+	wantStatus(t, patch(t, by, "/groups/"+other, object{}), http.StatusOK)
 	wantExceeding(t, by, object{"subject": friend.KeyID, "permissions": list}, object{"subject": friend.KeyID, "permissions": list, "group": group})
 	wantRefusal(t, post(t, by, "/keys", object{"name": "x", "scopes": list}), http.StatusForbidden, "scope_exceeds_key")
 	wantRefusal(t, post(t, by, "/roles", object{"name": unique("x"), "permissions": list}), http.StatusForbidden, "grant_exceeds_grantor")

@@ -89,6 +89,14 @@ func TestExplain(t *testing.T) {
 	wantStatus(t, remove(t, s.session, "/keys/"+key.KeyID+"?reason=lost"), http.StatusOK)
 	wantExplained(t, s, key.KeyID, "users:read", "", "deny", "key_not_active")
 
+	group := s.group(t)
+	founder := into[groupRow](t, get(t, s.key, "/groups/"+group)).Owner
+	if found := wantExplained(t, s, founder, "groups:own&resource="+group, "", "allow", "group_role"); found.Role != "group_owner" {
+		t.Errorf("the owner of a group: %+v", found)
+	}
+	wantExplained(t, s, founder, "groups:own", "", "deny", "default_deny")
+	wantExplained(t, s, ann.ID, "groups:own&resource="+group, "", "deny", "default_deny")
+	wantRefusal(t, get(t, s.key, "/authorizations/explain?permission=groups:send&resource=g_0000000000000000000000&subject="+ann.ID), http.StatusNotFound, "group_not_found")
 	absent := "&subject=u_0000000000000000000000"
 	for query, code := range map[string]string{"permission=users:list" + absent: "subject_not_found", "permission=users:list&subject=" + team.outsider.id: "subject_not_found",
 		"permission=users:eat&subject=" + ann.ID: "permission_unknown", "permission=users:list&resource=here&subject=" + ann.ID: "field_invalid",

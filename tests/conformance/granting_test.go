@@ -140,6 +140,14 @@ func newScene(t *testing.T) scene {
 	return s
 }
 
+// group founds a group of somebody's.
+func (s scene) group(t *testing.T) string {
+	t.Helper()
+	answer := post(t, s.key, "/groups", object{"name": unique("group"), "owner": registerBy(t, s.key, "founder").ID})
+	wantStatus(t, answer, http.StatusCreated)
+	return answer.Text("group_id")
+}
+
 // minter makes a key that mints tokens. A change for all closes the sockets of all keys there are, and once more some seconds
 // later those that were opened within a second of it: sockets of a key that is made after it are left alone.
 func (s scene) minter(t *testing.T) client.Installation {

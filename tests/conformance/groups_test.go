@@ -158,6 +158,13 @@ func TestGroupLife(t *testing.T) {
 	if kinds != "created invited joined declined joined role updated transferred left dismissed" {
 		t.Errorf("the history tells %s", kinds)
 	}
+	for range 2 {
+		succeeded[seatRow](t, post(t, hers, path+"/leave", object{})) // who owns it can go now
+	}
+	wantRefusal(t, get(t, hers, path), http.StatusNotFound, "group_not_found")
+	if row := succeeded[groupRow](t, get(t, his, path)); row.Members != 1 || row.DismissedAt == nil {
+		t.Errorf("who stayed sees %+v", row)
+	}
 }
 
 func bringTo(t *testing.T, by client.Installation, group string, who person) client.Answer {
@@ -309,8 +316,9 @@ func TestGroupsInACrowd(t *testing.T) {
 // TestGroupBounds: each value out of bounds has a code of its own, and changes nothing.
 func TestGroupBounds(t *testing.T) {
 	t.Parallel()
-	g := gather(t, 2, nil)
-	path := "/groups/" + g.id
+	g := gather(t, 3, nil)
+	path, inactive := "/groups/"+g.id, g.members[2]
+	wantStatus(t, post(t, app, "/users/"+inactive.ID+"/deactivate", nil), http.StatusOK)
 	before := succeeded[groupRow](t, get(t, app, path))
 	valid := object{"name": "x", "owner": g.members[0].ID}
 	for _, c := range []struct {
@@ -335,6 +343,7 @@ func TestGroupBounds(t *testing.T) {
 		{"", path + "/members", object{"users": slices.Repeat([]string{"u"}, 1001)}, "field_too_long", "users"},
 		{"", path + "/transfer", object{"to": register(t, "stranger").ID}, "group_member_not_found", "to"},
 		{"", path + "/transfer", object{"to": "nobody"}, "group_member_not_found", "to"},
+		{"", path + "/transfer", object{"to": inactive.ID}, "user_deactivated", "to"},
 		{"", path + "/join", object{}, "field_missing", "as"},
 		{"", path + "/join", object{"as": "nobody-of-that-name"}, "user_not_found", "as"},
 		{http.MethodPut, path + "/members/" + g.members[1].ID + "/role", object{"role": "owner"}, "field_invalid", "role"},

@@ -15,7 +15,8 @@ import (
 )
 
 // scopes are what a key can be allowed.
-var scopes = []string{"keys:read", "keys:manage", "roles:read", "roles:manage", "grants:read", "grants:manage", "records:read", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark", "groups:create", "groups:read", "groups:join", "groups:send", "groups:invite", "groups:manage", "groups:own", "presence:read", "presence:manage"}
+var scopes = []string{"keys:read", "keys:manage", "roles:read", "roles:manage", "grants:read", "grants:manage", "records:read", "users:register", "users:read", "users:list", "tokens:manage", "messages:send", "messages:read", "messages:mark", "groups:create", "groups:read", "groups:join", "groups:send", "groups:invite", "groups:manage", "groups:own", "presence:read", "presence:manage", "media:upload", "media:read", "users:edit", "users:manage", "blocks:manage",
+	"messages:edit", "messages:react", "messages:pin", "messages:moderate", "messages:delete", "groups:mention_all", "broadcasts:manage", "messages:trace"}
 
 // newKey makes a key with the scopes.
 func newKey(t *testing.T, more object, scopes ...string) (client.Key, client.Installation) {
@@ -102,6 +103,12 @@ func probes(user person, conversation string) []probe {
 		{client.Request{Path: "/records/export?until=2020-01-01T00:00:00Z"}, "records:read"},
 		{client.Request{Path: "/records/verify"}, "records:read"},
 		{client.Request{Path: "/register", Body: object{"username": unique("probe")}}, "users:register"},
+		{client.Request{Path: "/users/import", Body: object{"users": []object{{"username": "a b"}}}}, "users:register"},
+		{client.Request{Path: "/users/import/absent/rows"}, "users:register"},
+		{client.Request{Path: "/broadcasts", Body: object{"from": user.ID, "message": ""}}, "broadcasts:manage"},
+		{client.Request{Path: "/broadcasts?limit=1"}, "broadcasts:manage"},
+		{client.Request{Path: "/broadcasts/absent"}, "broadcasts:manage"},
+		{client.Request{Path: "/broadcasts/absent/cancel", Body: object{}}, "broadcasts:manage"},
 		{client.Request{Path: "/users?limit=1"}, "users:list"},
 		{client.Request{Path: "/users/" + user.ID}, "users:read"},
 		{client.Request{Path: "/users/" + user.ID + "/tokens", Body: object{}}, "tokens:manage"},
@@ -113,6 +120,16 @@ func probes(user person, conversation string) []probe {
 		{client.Request{Path: "/conversations/" + conversation + "/messages?limit=1"}, "messages:read"},
 		{client.Request{Path: "/users/" + user.ID + "/conversations/" + conversation + "/ack", Body: object{"seq": 1}}, "messages:mark"},
 		{client.Request{Path: "/users/" + user.ID + "/conversations/" + conversation + "/read", Body: object{"seq": 1}}, "messages:mark"},
+		{client.Request{Method: http.MethodPatch, Path: "/users/" + user.ID + "/conversations/absent/messages/1", Body: object{"message": "x"}}, "messages:edit"},
+		{client.Request{Path: "/users/" + user.ID + "/conversations/absent/messages/1/recall", Body: object{}}, "messages:edit"},
+		{client.Request{Path: "/users/" + user.ID + "/conversations/absent/messages/1/reactions", Body: object{"reaction": "👍"}}, "messages:react"},
+		{client.Request{Method: http.MethodDelete, Path: "/users/" + user.ID + "/conversations/absent/messages/1/pin"}, "messages:pin"},
+		{client.Request{Path: "/conversations/absent/messages/1/recall", Body: object{}}, "messages:moderate"},
+		{client.Request{Path: "/conversations/" + conversation + "/messages/1"}, "messages:read"},
+		{client.Request{Path: "/conversations/" + conversation + "/pins"}, "messages:read"},
+		{client.Request{Path: "/users/" + user.ID + "/conversations/" + conversation + "/delete", Body: object{"seqs": []int64{1}}}, "messages:delete"},
+		{client.Request{Path: "/users/" + user.ID + "/conversations/" + conversation + "/clear", Body: object{}}, "messages:delete"},
+		{client.Request{Path: "/users/" + user.ID + "/export"}, "messages:read"},
 	}
 }
 

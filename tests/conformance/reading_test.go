@@ -79,7 +79,12 @@ func TestUnreadFollowsTheFormula(t *testing.T) {
 		} else {
 			at := 1 + random.IntN(len(senders))
 			read[who] = max(read[who], at)
-			answer := post(t, app, "/users/"+users[who].ID+"/conversations/"+conversation+"/read", object{"seq": at})
+			how := []string{"read", "delete", "clear"}[random.IntN(3)] // what one removes one has read
+			body := object{"seq": at}
+			if how == "delete" {
+				body = object{"seqs": []int{at}}
+			}
+			answer := post(t, app, "/users/"+users[who].ID+"/conversations/"+conversation+"/"+how, body)
 			if got := answer.Number("unread"); answer.Status != http.StatusOK || got != int64(unreadOf(senders, read[who], who)) {
 				t.Errorf("seed %d, step %d: %s, want unread %d", seed, step, answer, unreadOf(senders, read[who], who))
 			}

@@ -154,18 +154,27 @@ func TestWindowIsPostedAgain(t *testing.T) {
 		t.Fatalf("the first window has %d, more %v", len(first.Items), first.More)
 	}
 	acknowledge := object{"action": "ack", "conversation_id": first.Items[0].ConversationID, "seq": 100}
+	// The second window, as often as it came. The first may come twice: AWS invokes asynchronously at least once.
+	seconds := func(events []client.Frame) (found []client.Frame) {
+		for _, event := range events {
+			if event.Event == "messages" && !slices.Equal(event.Items, first.Items) {
+				found = append(found, event)
+			}
+		}
+		return found
+	}
 	windows := func(n int) func([]client.Frame) bool {
-		return func(events []client.Frame) bool { return len(events) >= n }
+		return func(events []client.Frame) bool { return len(seconds(events)) >= n }
 	}
 	ask(t, socket, acknowledge)
-	if err := socket.Await(within(t), windows(2)); err != nil {
+	if err := socket.Await(within(t), windows(1)); err != nil {
 		t.Fatal(err)
 	}
 	ask(t, socket, acknowledge) // as if the second window had never come
-	if err := socket.Await(within(t), windows(3)); err != nil {
+	if err := socket.Await(within(t), windows(2)); err != nil {
 		t.Fatal(err)
 	}
-	events := socket.Events(1)
+	events := seconds(socket.Events(0))
 	if !slices.Equal(events[0].Items, events[1].Items) || len(events[0].Items) != 30 || events[0].More {
 		t.Errorf("%s\nis not\n%s", events[0].Raw, events[1].Raw)
 	}

@@ -24,6 +24,9 @@ type belongings struct {
 	device              string // ann's
 	session, invitation string // the owner's, the account's
 	grant, role         string // bob's role, the app's own
+	media               string // ann's, uploading
+	imported            string // an import of one row, which is refused
+	broadcast           string // from ann, which bob has
 	group               string // ann's, with bob, open to everybody of the app
 }
 
@@ -36,6 +39,11 @@ func settle(t *testing.T, owner developer, app string) belongings {
 	sent := post(t, has.by, "/send", object{"from": has.ann.ID, "to": has.bob.ID, "message": "ours alone"})
 	wantStatus(t, sent, http.StatusOK)
 	has.conversation = sent.Text("conversation_id")
+	begun := post(t, has.by, "/users/import", object{"users": []object{{"username": "a b"}}})
+	wantStatus(t, begun, http.StatusAccepted)
+	has.imported = begun.Text("import_id")
+	has.broadcast = proclaimed(t, has.by, has.ann, "to all of us").BroadcastID
+	has.media = declare(t, has.by, declaration(has.ann, "image", "image/png", []byte("x"))).MediaID
 	made := post(t, has.by, "/groups", object{"name": "ours alone", "owner": has.ann.ID, "members": []string{has.bob.ID}, "join": "open"})
 	wantStatus(t, made, http.StatusCreated)
 	has.group = made.Text("group_id")
@@ -92,7 +100,12 @@ func sweep(theirs, ours belongings) map[string]row {
 		"GET /presence/{id}":               {list(from("/presence/"+user), from("/presence/"+theirs.bob.Name)), "user_not_found", false, false},
 		"PUT /users/{id}/presence":         {list(client.Request{Method: http.MethodPut, Path: "/users/" + user + "/presence", Body: object{"hidden": true}}), "user_not_found", false, false},
 		"POST /presence/query":             {},
-		"GET /users":                       {}, "POST /register": {}, "GET /keys": {}, "POST /keys": {}, "POST /tickets": {}, "GET /apps": {}, "POST /apps": {}, "POST /accounts": {},
+		"POST /media":                      {list(to("/media", declaration(theirs.ann, "image", "image/png", []byte("x")))), "user_not_found", false, false},
+		"GET /media/{id}":                  {list(from("/media/" + theirs.media)), "media_not_found", false, false},
+		"GET /conversations/{id}/messages/{seq}/media": {list(from("/conversations/"+conversation+"/messages/1/media"), from("/conversations/"+theirs.group+"/messages/1/media")),
+			"conversation_not_found", false, false},
+		"POST /send of a media": {list(to("/send", object{"from": ours.ann.ID, "to": ours.bob.ID, "type": "image", "media_id": theirs.media})), "media_not_found", false, false},
+		"GET /broadcasts":       {}, "GET /users": {}, "POST /register": {}, "POST /users/import": {}, "GET /keys": {}, "POST /keys": {}, "POST /tickets": {}, "GET /apps": {}, "POST /apps": {}, "POST /accounts": {},
 		"GET /account": {}, "PATCH /account": {}, "GET /account/members": {}, "GET /account/invitations": {}, "POST /account/invitations": {}, "GET /sessions": {},
 		"DELETE /sessions": {}, "POST /session/confirm": {}, "POST /logout": {}, "POST /login": {}, "POST /login/unlock": {}, "POST /signup": {}, "POST /signup/resend": {},
 		"POST /signup/confirm": {}, "POST /password/forgot": {}, "POST /password/reset": {}, "POST /account/password": {}, "POST /account/email": {},
@@ -134,12 +147,47 @@ func sweep(theirs, ours belongings) map[string]row {
 	rows["POST /groups"] = row{list(to("/groups", object{"name": "x", "owner": user}), to("/groups", object{"name": "x", "owner": theirs.ann.Name})), "user_not_found", false, false}
 	rows["POST /groups/{id}/join of another's"] = row{list(to("/groups/"+ours.group+"/join", object{"as": user})), "user_not_found", false, false}
 	rows["GET /users/{id}/groups"] = row{list(from("/users/" + user + "/groups")), "user_not_found", false, false}
+	rows["GET /conversations/{id}/messages/{seq}/receipts"] = row{list(from("/conversations/"+conversation+"/messages/1/receipts"), from("/conversations/"+theirs.group+"/messages/1/receipts")),
+		"conversation_not_found", false, false}
+	rows["GET /messages/{id}/trace"] = row{list(from("/messages/m_" + strings.TrimPrefix(conversation, "c_") + "_1/trace")), "message_not_found", false, false}
 	rows["GET /conversations/{id}/messages of one"] = row{list(from("/conversations/" + theirs.group + "/messages")), "conversation_not_found", false, false}
 	rows["POST /send to a group"] = row{list(to("/send", object{"from": ours.ann.ID, "to": theirs.group, "message": "x"})), "group_not_found", false, false}
-	for _, which := range []string{"ack", "read"} {
+	rows["PATCH /users/{id}"] = row{list(change("/users/"+user, object{"name": "taken over"})), "user_not_found", false, false}
+	rows["GET /users/{id}/blocks"] = row{list(from("/users/" + user + "/blocks")), "user_not_found", false, false}
+	rows["PUT /users/{id}/blocks/{other}"] = row{list(put("/users/"+user+"/blocks/"+ours.ann.ID, nil), put("/users/"+ours.ann.ID+"/blocks/"+user, nil)), "user_not_found", false, false}
+	rows["DELETE /users/{id}/blocks/{other}"] = row{list(del("/users/" + user + "/blocks/" + ours.ann.ID)), "user_not_found", false, false}
+	rows["DELETE /users/{id}"] = row{list(del("/users/"+user), del("/users/"+theirs.bob.ID)), "user_not_found", false, false}
+	rows["GET /users/import/{id}/rows"] = row{list(from("/users/import/" + theirs.imported + "/rows")), "import_not_found", false, true}
+	rows["POST /broadcasts"] = row{list(to("/broadcasts", object{"from": user, "message": "x"})), "user_not_found", false, false}
+	rows["POST /broadcasts of a media"] = row{list(to("/broadcasts", object{"from": ours.ann.ID, "type": "image", "media_id": theirs.media})), "media_not_found", false, true}
+	rows["GET /broadcasts/{id}"] = row{list(from("/broadcasts/" + theirs.broadcast)), "broadcast_not_found", false, true}
+	rows["POST /broadcasts/{id}/cancel"] = row{list(to("/broadcasts/"+theirs.broadcast+"/cancel", nil)), "broadcast_not_found", false, true}
+	rows["GET /users/{id}/erasure"] = row{list(from("/users/" + user + "/erasure")), "user_not_found", false, true}
+	for _, state := range []string{"deactivate", "reactivate"} {
+		rows["POST /users/{id}/"+state] = row{list(to("/users/"+user+"/"+state, nil), to("/users/"+theirs.bob.Name+"/"+state, nil)), "user_not_found", false, true}
+	}
+	const message = "/users/{id}/conversations/{conversation}/messages/{seq}"
+	for operation, request := range map[string]client.Request{"PATCH " + message: change("", object{"message": "taken over"}), "POST " + message + "/recall": to("/recall", nil),
+		"POST " + message + "/reactions": to("/reactions", object{"reaction": "👍"}), "DELETE " + message + "/reactions": del("/reactions?reaction=%F0%9F%91%8D"),
+		"PUT " + message + "/pin": put("/pin", nil), "DELETE " + message + "/pin": del("/pin")} {
+		at := func(user, conversation string) client.Request {
+			filled := request
+			filled.Path = "/users/" + user + "/conversations/" + conversation + "/messages/1" + request.Path
+			return filled
+		}
+		rows[operation] = row{list(at(user, conversation), at(user, ours.conversation)), "user_not_found", false, false}
+		rows[operation+" of one's own"] = row{list(at(ours.ann.ID, conversation), at(ours.ann.ID, theirs.group)), "conversation_not_found", false, false}
+	}
+	rows["POST /conversations/{id}/messages/{seq}/recall"] = row{list(to("/conversations/"+conversation+"/messages/1/recall", nil)), "conversation_not_found", false, true}
+	for _, which := range []string{"messages/{seq}", "messages/{seq}/reactions", "pins"} {
+		path := "/" + strings.ReplaceAll(which, "{seq}", "1")
+		rows["GET /conversations/{id}/"+which] = row{list(from("/conversations/"+conversation+path), from("/conversations/"+theirs.group+path)), "conversation_not_found", false, false}
+	}
+	rows["GET /users/{id}/export"] = row{list(from("/users/" + user + "/export")), "user_not_found", false, false}
+	for which, body := range map[string]object{"ack": {"seq": 1}, "read": {"seq": 1}, "delete": {"seqs": []int64{1}}, "clear": {}} {
 		path := "/users/{id}/conversations/{conversation}/" + which
 		fill := func(user, conversation string) client.Request {
-			return to(strings.NewReplacer("{id}", user, "{conversation}", conversation).Replace(path), object{"seq": 1})
+			return to(strings.NewReplacer("{id}", user, "{conversation}", conversation).Replace(path), body)
 		}
 		rows["POST "+path] = row{list(fill(user, conversation), fill(user, ours.conversation)), "user_not_found", false, false}
 		rows["POST "+path+" of one's own"] = row{list(fill(ours.ann.ID, conversation)), "conversation_not_found", false, false}
@@ -282,7 +330,12 @@ func wantNoAction(t *testing.T, name string, theirs, ours belongings) {
 		"typing":  {"user_not_found": {{"to": theirs.ann.ID}, {"to": theirs.bob.Name}}},
 		"ack":     {"conversation_not_found": {mark}},
 		"read":    {"conversation_not_found": {mark}},
+		"edit":    {"conversation_not_found": {with(mark, object{"message": "x"})}},
+		"recall":  {"conversation_not_found": {mark}},
+		"react":   {"conversation_not_found": {with(mark, object{"reaction": "👍"})}},
 		"history": {"conversation_not_found": {{"conversation_id": theirs.conversation}}},
+		"delete":  {"conversation_not_found": {{"conversation_id": theirs.conversation, "seqs": []int64{1}}}},
+		"clear":   {"conversation_not_found": {mark}},
 		"auth":    {"not_yourself": {{"token": theirs.token.APIKey}}},
 		"sync":    nil, "ping": nil, "watch": nil, "unwatch": nil, // unknown users are no error: TestPresenceOfAnotherApp
 	}

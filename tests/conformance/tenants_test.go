@@ -222,10 +222,10 @@ func TestErasingAnApp(t *testing.T) {
 	}
 	owner := newDeveloper(t, "owner")
 	id, other := newApp(t, owner), newApp(t, owner)
-	scopes := []string{"users:register", "users:list", "messages:send", "messages:read", "groups:create", "groups:send", "groups:read"}
+	scopes := []string{"users:register", "users:list", "messages:send", "messages:read", "groups:create", "groups:send", "groups:read", "media:upload", "media:read"}
 	_, by := keyOf(t, owner, id, nil, scopes...)
 	_, otherBy := keyOf(t, owner, other, nil, scopes...)
-	conversations, groups := map[string]string{}, map[string]string{}
+	conversations, groups, pictures := map[string]string{}, map[string]string{}, map[string]signed{}
 	for app, by := range map[string]client.Installation{id: by, other: otherBy} {
 		ann, bob := registerBy(t, by, "ann"), registerBy(t, by, "bob")
 		sent := post(t, by, "/send", object{"from": ann.ID, "to": bob.ID, "message": "to be erased, or not"})
@@ -236,6 +236,7 @@ func TestErasingAnApp(t *testing.T) {
 		wantStatus(t, made, http.StatusCreated)
 		wantStatus(t, post(t, by, "/send", object{"from": bob.ID, "to": made.Text("group_id"), "message": "to be erased, or not"}), http.StatusOK)
 		groups[app] = made.Text("group_id")
+		pictures[app] = shows(t, by, ann, bob)
 	}
 	wantStatus(t, remove(t, owner.session, "/apps/"+id), http.StatusOK)
 	for _, wait := range []time.Duration{2 * time.Minute, 6 * day} {
@@ -260,6 +261,10 @@ func TestErasingAnApp(t *testing.T) {
 	wantStatus(t, get(t, otherBy, "/groups/"+groups[other]), http.StatusOK)
 	read := get(t, otherBy, "/conversations/"+conversations[other]+"/messages")
 	wantStatus(t, read, http.StatusOK)
+	pictures[other].read(t)
+	if status, _, _ := follow(t, pictures[id], nil); status < 400 {
+		t.Errorf("the erased app's picture: %d", status)
+	}
 	if kept := pages[object](t, owner.in(other), "/grants?limit=10"); len(kept) != 1 {
 		t.Errorf("the other app's grants: %+v", kept)
 	}

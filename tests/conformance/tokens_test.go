@@ -45,6 +45,9 @@ func ownRequests(user person, conversation string) map[string]client.Request {
 		"conversations": {Path: base + "/conversations"},
 		"ack":           {Path: base + "/conversations/" + conversation + "/ack", Body: object{"seq": 1}},
 		"read":          {Path: base + "/conversations/" + conversation + "/read", Body: object{"seq": 1}},
+		"delete":        {Path: base + "/conversations/" + conversation + "/delete", Body: object{"seqs": []int64{1}}},
+		"clear":         {Path: base + "/conversations/" + conversation + "/clear", Body: object{}},
+		"export":        {Path: base + "/export"},
 		"send":          {Path: "/send", Body: object{"from": user.ID, "to": user.ID + "x", "message": "x"}},
 	}
 }

@@ -3,7 +3,9 @@
 package conformance
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -72,7 +74,7 @@ func TestNamesThatAreTheSame(t *testing.T) {
 
 func TestNamesThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", " ", "two words", "tab\there", "a\u200bb", "\u202etrick", "emoji😀", strings.Repeat("x", 65), strings.Repeat("用", 22), "a/b\u0007"} {
+	for _, name := range []string{"", " ", "two words", "tab\there", "a\u200bb", "\u202etrick", "emoji😀", strings.Repeat("x", 65), strings.Repeat("用", 22), "a/b\u0007", "a/b", "a?b", "a#b", "100%", "..", "ａ／ｂ"} {
 		problem := wantRefusal(t, post(t, app, "/register", object{"username": name}), 422, "username_invalid", "field_too_short", "field_too_long")
 		if len(problem.Errors) == 0 || problem.Errors[0].Field != "username" {
 			t.Errorf("%q: the field is not named: %+v", name, problem.Errors)
@@ -82,6 +84,25 @@ func TestNamesThatAreRefused(t *testing.T) {
 		wantRefusal(t, post(t, app, "/register", object{"username": prefix + mark}), 422, "username_reserved")
 	}
 	wantStatus(t, post(t, app, "/register", object{"username": strings.Repeat("y", 64-len(mark)) + mark}), http.StatusCreated)
+}
+
+// TestPathsAreDecodedOnce: what looks like an escape once a path is decoded is a text, and stands for nobody else.
+func TestPathsAreDecodedOnce(t *testing.T) {
+	t.Parallel()
+	user := register(t, "victim")
+	name := user.Name
+	if found := get(t, app, "/users/"+url.PathEscape(name)); found.Text("user_id") != user.ID {
+		t.Errorf("by name: %s", found)
+	}
+	escaped := fmt.Sprintf("%%%02x", name[0]) + name[1:] // v is %76
+	if found := get(t, app, "/users/"+escaped); found.Text("user_id") != user.ID {
+		t.Errorf("by an escaped name: %s", found)
+	}
+	wantRefusal(t, get(t, app, "/users/"+url.PathEscape(escaped)), http.StatusNotFound, "user_not_found")
+	wantRefusal(t, post(t, app, "/users/"+url.PathEscape(escaped)+"/tokens", object{}), http.StatusNotFound, "user_not_found")
+	kanji := unique("周杰")
+	wantStatus(t, post(t, app, "/register", object{"username": kanji}), http.StatusCreated)
+	wantStatus(t, get(t, app, "/users/"+url.PathEscape(kanji)), http.StatusOK)
 }
 
 func TestOneOfFiftyGetsTheName(t *testing.T) {

@@ -21,7 +21,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDES = [ROOT / "docs" / name for name in
           ("guide.md", "guide.zh-CN.md", "guide-authorization.md", "guide-authorization.zh-CN.md",
-           "guide-groups.md", "guide-groups.zh-CN.md")]
+           "guide-groups.md", "guide-groups.zh-CN.md", "guide-users.md", "guide-users.zh-CN.md",
+           "guide-media.md", "guide-media.zh-CN.md", "guide-messages.md", "guide-messages.zh-CN.md")]
 LIMIT = 300  # seconds that a guide may take
 MARK = "=====block "
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

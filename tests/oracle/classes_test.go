@@ -23,6 +23,7 @@ const (
 	keyNotAsked    = "end user: may, whatever the key has"
 	userLacks      = "acting: the application may, the user may not"
 	userNotAsked   = "acting: the application may, whatever the user may"
+	userDenied     = "acting: the application may, to the user it is denied"
 	bothMay        = "acting: both may"
 	appNotChosen   = "developer: may, but has chosen no app"
 	allowedOnly    = "allowed by nothing but: "
@@ -31,7 +32,7 @@ const (
 
 // classes are all that have to be met.
 var classes = []string{elsewhere, expired, wrongKind, deletedRole, nothing, unknown, denialElse, denialOver,
-	keyLacks, keyHas, keyNotAsked, userLacks, userNotAsked, bothMay, appNotChosen,
+	keyLacks, keyHas, keyNotAsked, userLacks, userNotAsked, userDenied, bothMay, appNotChosen,
 	allowedOnly + byScopes, allowedOnly + byMember, allowedOnly + byDefault, allowedOnly + byGrant, allowedOnly + byRole,
 	deniedAlthough + byDefault, deniedAlthough + byGrant, deniedAlthough + byRole}
 
@@ -92,21 +93,23 @@ func (j judge) otherGroup(r request, is func(answer) bool) bool {
 }
 
 // caller counts how the two answers come together.
-func (seen tally) caller(w world, permission authz.Permission, application, user bool) {
+func (seen tally) caller(w world, permission authz.Permission, application, user answer) {
 	entry, _ := authz.Lookup(permission)
 	both := entry.Holders&authz.Users != 0 && !entry.Beyond
 	switch {
-	case w.how == endUser && user && entry.Beyond && application:
+	case w.how == endUser && user.may && entry.Beyond && application.may:
 		seen[keyHas]++
-	case w.how == endUser && user && entry.Beyond:
+	case w.how == endUser && user.may && entry.Beyond:
 		seen[keyLacks]++
-	case w.how == endUser && user && !application:
+	case w.how == endUser && user.may && !application.may:
 		seen[keyNotAsked]++
-	case w.how == actingFor && application && both && user:
+	case w.how == actingFor && application.may && both && user.may:
 		seen[bothMay]++
-	case w.how == actingFor && application && both:
+	case w.how == actingFor && application.may && both:
 		seen[userLacks]++
-	case w.how == actingFor && application && !user:
+	case w.how == actingFor && application.may && user.explicit() && entry.Holders&authz.Users != 0:
+		seen[userDenied]++
+	case w.how == actingFor && application.may && !user.may:
 		seen[userNotAsked]++
 	}
 	if w.verdict(permission, application, user) == notChosen {

@@ -110,15 +110,18 @@ func (a answer) from(grant id.Grant, origins ...string) bool {
 
 // verdict puts the answers about the application and the user together, as the rules of callers have it: an end user
 // needs the permission, and its key too where that reaches beyond the user's own data; whoever acts for a user needs that
-// both may, for what is the user's own; a developer needs an app for what is done in one.
-func (w world) verdict(permission authz.Permission, application, user bool) verdict {
+// both may, for what is the user's own, and for the rest that it is not denied to the user; a developer needs an app for what is
+// done in one.
+func (w world) verdict(permission authz.Permission, application, user answer) verdict {
 	entry, _ := authz.Lookup(permission)
-	users, may := entry.Holders&authz.Users != 0, application
+	users, may := entry.Holders&authz.Users != 0, application.may
 	switch {
 	case w.how == endUser:
-		may = user && (application || !entry.Beyond)
+		may = user.may && (application.may || !entry.Beyond)
 	case w.how == actingFor && users && !entry.Beyond:
-		may = application && user
+		may = application.may && user.may
+	case w.how == actingFor && users:
+		may = application.may && !user.explicit()
 	}
 	switch {
 	case !may:

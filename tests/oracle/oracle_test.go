@@ -138,13 +138,13 @@ func (c court) try(r request) error {
 	}
 	c.caller.At = r.now
 	err = c.product.requireIn(c.caller, r.permission, r.group)
-	if want := c.world.verdict(r.permission, application.may, user.may); verdictOf(err) != want {
+	if want := c.world.verdict(r.permission, application, user); verdictOf(err) != want {
 		return fmt.Errorf("a caller is %s, by Cedar %s", verdictOf(err), want)
 	}
 	if c.seen == nil {
 		return nil
 	}
-	c.seen.caller(c.world, r.permission, application.may, user.may)
+	c.seen.caller(c.world, r.permission, application, user)
 	return c.denialFits(err, application, user)
 }
 

@@ -43,6 +43,7 @@ const (
 	keyIsEnough     mistake = "for what reaches beyond, the key alone is asked"
 	keyAlwaysAsked  mistake = "the key is asked for everything"
 	userNeverAsked  mistake = "who acts for a user needs only the own right"
+	userDenialsLost mistake = "what is denied to a user is not to who acts for it"
 	userAlwaysAsked mistake = "who acts for a user needs what reaches beyond from the user too"
 	applicationNot  mistake = "who acts for a user needs only the user's right"
 	noAppNeeded     mistake = "a developer needs no app"
@@ -56,7 +57,7 @@ var mistakes = []mistake{
 	untilInclusive, untilIgnored, denialsNeverEnd, denialsIgnored, roleDenialsIgnored, defaultDenials, denialsNotInGroups, groupDenialLeaks,
 	groupLeaksToApp, groupLeaksToOther, appNotInGroups, firstWins, lastWins, scopesBeatDenials, defaultsIgnored, defaultsForAll, memberAlways,
 	noneMeansMember, oldDefaults, kindIgnored, deletedIsMember, builtInOnly, beyondIgnored, keyIsEnough, keyAlwaysAsked, userNeverAsked,
-	userAlwaysAsked, applicationNot, noAppNeeded, appNeededAlways, policyForgotten, userGroupLost,
+	userDenialsLost, userAlwaysAsked, applicationNot, noAppNeeded, appNeededAlways, policyForgotten, userGroupLost,
 }
 
 // decide is a copy of the product's decision with the mistake in it.
@@ -80,7 +81,7 @@ func (m mistake) decide(rights authz.Rights, policy *authz.Policy, permission au
 		case m == lastWins && denies:
 			may = false
 		case denies:
-			return authz.Decision{}
+			return authz.Decision{Via: authz.ViaGrant}
 		}
 		may = may || allows && !denies
 	}
@@ -177,8 +178,9 @@ func (m mistake) requireIn(caller authz.Caller, permission authz.Permission, gro
 	if m == userGroupLost {
 		group = ""
 	}
-	user := m.decide(caller.UserRights, policy, permission, group, caller.At).Allowed
-	if !m.may(caller, entry, application, user) {
+	user := m.decide(caller.UserRights, policy, permission, group, caller.At)
+	acted := caller.User != "" && !caller.EndUser && entry.Holders&authz.Users != 0 && m != userNeverAsked && m != userDenialsLost
+	if !m.may(caller, entry, application, user.Allowed) || acted && user.Via == authz.ViaGrant && !user.Allowed {
 		return fault.New(fault.PermissionDenied, "somebody", string(permission))
 	}
 	if caller.Developer != "" && caller.App.IsZero() && m != noAppNeeded && (entry.InApp() || m == appNeededAlways) {

@@ -3,6 +3,7 @@ package secrecy
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -19,6 +21,7 @@ import (
 	"github.com/tokenim/tokenim/local/bootstrap"
 	"github.com/tokenim/tokenim/local/engine"
 	"github.com/tokenim/tokenim/local/run"
+	"github.com/tokenim/tokenim/tests/conformance/client"
 )
 
 // logs collects what functions and runner print.
@@ -100,12 +103,53 @@ func TestNoTextInTablesNoSecretsInLogs(t *testing.T) {
 		t.Fatalf("bob's messages are %v", page)
 	}
 
+	failPush(t, backend, client.Installation{HTTP: backend.base, WebSocket: runner.Ready().WebSocket, APIKey: token}, ann, bob, text)
+
 	secrets := []string{text, "eagle", key, minted, token, ticket, secretOf(key), secretOf(minted)}
 	hold(t, "the tables", dump(t, runner.DynamoDB()), secrets)
+	broadcastUnderWay(t, backend, runner.DynamoDB(), ann, text, secrets)
 	if !strings.Contains(printed.String(), `"msg":"ok"`) || !strings.Contains(printed.String(), `"msg":"refused"`) {
 		t.Fatal("the functions logged nothing; this test sees nothing")
 	}
 	hold(t, "the logs", printed.String(), secrets)
+}
+
+// broadcastUnderWay looks into the tables while a broadcast is unfinished: until then its content is there.
+func broadcastUnderWay(t *testing.T, backend caller, endpoint, from, text string, secrets []string) {
+	for range 20 {
+		backend.call("POST", "/broadcasts", fmt.Sprintf(`{"from":%q,"message":"%s, all of you"}`, from, text))
+		tables := dump(t, endpoint)
+		if hold(t, "the tables, in a broadcast,", tables, secrets); strings.Contains(tables, "#content\n") {
+			return
+		}
+	}
+	t.Error("no broadcast was seen that is unfinished; this test sees nothing")
+}
+
+// failPush has the gateway refuse what is pushed to bob, both times that it is tried. The trace of the message tells why it did not
+// come, by what was kept of that.
+func failPush(t *testing.T, backend caller, token client.Installation, ann, bob, text string) {
+	t.Helper()
+	socket, _, err := token.Dial(t.Context(), client.DialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Drop()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := socket.Await(ctx, func(events []client.Frame) bool { return len(events) > 0 }); err != nil { // its resume
+		t.Fatal(err)
+	}
+	armed, err := http.Post(backend.base+"/_local/faults", "application/json", strings.NewReader(`{"throttle_posts":2}`))
+	if err != nil || armed.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("arm the faults: %v, %v", armed, err)
+	}
+	armed.Body.Close()
+	sent := backend.call("POST", "/send", fmt.Sprintf(`{"from":%q,"to":%q,"message":%q}`, ann, bob, text))["message_id"].(string)
+	traced, err := json.Marshal(backend.call("GET", "/messages/"+sent+"/trace", "")["items"])
+	if err != nil || !strings.Contains(string(traced), `"result":"failed"`) || !strings.Contains(string(traced), `"why":"push_failed"`) {
+		t.Fatalf("the trace tells %s, %v", traced, err)
+	}
 }
 
 // hold fails where the text has one of the secrets.

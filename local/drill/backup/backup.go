@@ -21,7 +21,7 @@ import (
 // without them the rest is noise. The logs come last: what is copied before them names numbers that they have, and a group's
 // counter that has fallen behind them can be raised.
 func Names() []string {
-	return []string{"DATA_KEYS", "DEVELOPERS", "ACCOUNTS", "KEYS", "GRANTS", "RECORDS", "TASKS", "USERS", "CONNECTIONS", "GROUPS", "CONVERSATIONS", "SENDS", "MESSAGES"}
+	return []string{"DATA_KEYS", "DEVELOPERS", "ACCOUNTS", "KEYS", "GRANTS", "RECORDS", "TASKS", "USERS", "CONNECTIONS", "GROUPS", "MEDIA", "CONVERSATIONS", "SENDS", "MESSAGES"}
 }
 
 // Source is where items are read from.

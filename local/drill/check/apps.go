@@ -85,9 +85,6 @@ const (
 	dueLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// taskKinds are the kinds that something handles.
-var taskKinds = []task.Kind{task.AppSuspend, task.AppNotice, task.AppErase, task.KeyExpiring, task.KeyRotated}
-
 // readTasks checks that every task will be found when it is due. One of an app or a key that is gone comes to nothing, and
 // is no problem.
 func (c *checker) readTasks(ctx context.Context) error {
@@ -116,5 +113,5 @@ func (r taskRow) sound() bool {
 	due := time.UnixMilli(r.Due).UTC()
 	sort := strings.Join([]string{due.Format(dueLayout), r.Kind, r.App, r.Subject}, "#")
 	return r.Partition == "due#"+due.Format(dayLayout) && r.Sort == sort && id.IsApp(r.App) &&
-		slices.Contains(taskKinds, task.Kind(r.Kind))
+		slices.Contains(task.Kinds, task.Kind(r.Kind))
 }

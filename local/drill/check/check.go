@@ -41,12 +41,15 @@ const (
 	Gap         Kind = "gap"          // a log that does not count 1, 2, 3 …; in a group, an entry that was there once
 	Pair        Kind = "pair"         // an entry or a row in a conversation that is not its users'
 	Ordinal     Kind = "ordinal"      // an entry whose ordinals do not follow from the one before
+	Operation   Kind = "operation"    // a message that no entry says was changed, or reactions and pins that contradict the messages
 	Sealed      Kind = "sealed"       // an entry whose text does not open at its place
 	Member      Kind = "member"       // a conversation without the row of one of its users
 	Mark        Kind = "mark"         // a mark beyond the end of the log
 	ReadOrdinal Kind = "read ordinal" // a read mark with another ordinal than the entry that it stands at
+	Removal     Kind = "removal"      // what a user has removed for itself, but has not read, or was not told of
 	Claim       Kind = "claim"        // a client-ID record of no conversation, or ahead of its log, or at another's message of a group
 	Group       Kind = "group"        // a group whose items, members and log contradict each other
+	Media       Kind = "media"        // a media of nobody, or whose file name does not open at its place
 )
 
 // Problem is one broken invariant.
@@ -62,8 +65,8 @@ func (p Problem) String() string { return fmt.Sprintf("%s: %s: %s", p.Kind, p.Wh
 // Report is what Run found.
 type Report struct {
 	// What there is: counts of items, and of the logs' conversations.
-	Apps, APIKeys, DataKeys, Users, Groups, Conversations, Entries, Members, Claims, Sockets, Tickets int
-	Developers, Accounts, Sessions, Tasks, Grants, Records                                            int
+	Apps, APIKeys, DataKeys, Users, Groups, Conversations, Entries, Members, Claims, Sockets, Tickets, Media int
+	Developers, Accounts, Sessions, Tasks, Grants, Records                                                   int
 	// Problems are the broken invariants, by kind and place.
 	Problems []Problem
 }
@@ -82,9 +85,9 @@ func (r *Report) Of(kind Kind) int {
 // String is the report's counts in one line.
 func (r *Report) String() string {
 	return fmt.Sprintf("%d developers, %d accounts, %d sessions, %d apps, %d API keys, %d grants, %d audit records, %d tasks, %d data keys, %d users, "+
-		"%d groups, %d conversations with %d entries, %d membership rows, %d client-ID records, %d sockets, %d tickets: %d problems",
+		"%d groups, %d conversations with %d entries, %d membership rows, %d client-ID records, %d sockets, %d tickets, %d media: %d problems",
 		r.Developers, r.Accounts, r.Sessions, r.Apps, r.APIKeys, r.Grants, r.Records, r.Tasks, r.DataKeys, r.Users,
-		r.Groups, r.Conversations, r.Entries, r.Members, r.Claims, r.Sockets, r.Tickets, len(r.Problems))
+		r.Groups, r.Conversations, r.Entries, r.Members, r.Claims, r.Sockets, r.Tickets, r.Media, len(r.Problems))
 }
 
 // Run reads every table once and checks each invariant. The wrapper unwraps the data keys: KMS, or a key file. The error
@@ -94,7 +97,7 @@ func Run(ctx context.Context, source backup.Source, wrapper seal.Wrapper) (*Repo
 	// The apps come first: what the others hold of an app that is being erased says nothing.
 	for _, read := range []func(context.Context) error{
 		c.readKeys, c.readDataKeys, c.readDevelopers, c.readAccounts, c.readTasks, c.readGrants, c.readAudit,
-		c.readUsers, c.readGroups, c.readLogs, c.readMembers, c.readClaims, c.readConnections,
+		c.readUsers, c.readGroups, c.readLogs, c.readMembers, c.readClaims, c.readConnections, c.readMedia,
 	} {
 		if err := read(ctx); err != nil {
 			return nil, err
@@ -102,7 +105,7 @@ func Run(ctx context.Context, source backup.Source, wrapper seal.Wrapper) (*Repo
 	}
 	for _, check := range []func(){
 		c.checkApps, c.checkKeys, c.checkDevelopers, c.checkAccounts, c.checkTeams, c.checkSessions,
-		c.checkUsers, c.checkLogs, c.checkGroupLogs, c.checkMembers, c.checkGroups, c.checkGroupClaims, c.checkRecords, c.checkAudit, c.checkGrants, c.checkPolicies,
+		c.checkUsers, c.checkLogs, c.checkGroupLogs, c.checkOperations, c.checkMembers, c.checkRemovals, c.checkGroups, c.checkGroupClaims, c.checkRecords, c.checkAudit, c.checkGrants, c.checkPolicies,
 	} {
 		check()
 	}
@@ -135,13 +138,18 @@ type checker struct {
 	invitations []accountRow
 
 	profiles    map[member]userRow
+	shown       map[member]userRow
+	blocks      map[member][]userRow
+	erased      map[member]userRow
 	names       map[appName]userRow
 	logs        map[place]*log      // of pairs
 	groupLogs   map[place]*groupLog // of groups
 	groups      map[place]*groupItems
 	groupClaims []claimRow
 	rows        map[rowKey]membership
+	deleted     map[rowKey][]int64 // what users have deleted for themselves
 	records     map[member]record
+	operated    operated
 	audit       map[string]*auditChain // by the partition's key
 }
 
@@ -151,8 +159,9 @@ func newChecker(source backup.Source, wrapper seal.Wrapper) *checker {
 		developers: map[id.Developer]loginRow{}, claims: map[string]loginRow{},
 		accounts: map[id.Account]accountRow{}, seats: map[seat]accountRow{}, seatsOf: map[seat]bool{},
 		pointers: map[pointer]accountRow{}, epochs: map[id.Developer]int64{},
-		profiles: map[member]userRow{}, names: map[appName]userRow{}, logs: map[place]*log{}, rows: map[rowKey]membership{},
-		groupLogs: map[place]*groupLog{}, groups: map[place]*groupItems{}, records: map[member]record{}, audit: map[string]*auditChain{}}
+		profiles: map[member]userRow{}, shown: map[member]userRow{}, blocks: map[member][]userRow{}, erased: map[member]userRow{}, names: map[appName]userRow{}, logs: map[place]*log{}, rows: map[rowKey]membership{}, deleted: map[rowKey][]int64{},
+		groupLogs: map[place]*groupLog{}, groups: map[place]*groupItems{}, records: map[member]record{}, audit: map[string]*auditChain{},
+		operated: operated{told: map[spot]bool{}, altered: map[spot]altered{}, counts: map[spot]map[string]int64{}}}
 	c.keyring = seal.NewKeyring(c.dataKeys, wrapper, clock.System{})
 	return c
 }

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -26,12 +27,15 @@ import (
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/profile"
 	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/seal/sealdb"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/table/storetest"
+	"github.com/tokenim/tokenim/shared/trace"
+	"github.com/tokenim/tokenim/shared/trace/tracedb"
 	"github.com/tokenim/tokenim/shared/user"
 	"github.com/tokenim/tokenim/shared/user/userdb"
 )
@@ -60,9 +64,9 @@ func (i items) clone() items {
 	return copied
 }
 
-// world returns sound tables, written by the stores: an app with two keys, seven users, two conversations of 7 and 3
-// entries, marks and a client ID, groups, and a team with apps. It returns what unwraps their data keys too.
-func world(t *testing.T) (items, seal.Wrapper) {
+// tenant returns tables with an app, and its first key.
+func tenant(t *testing.T) (*dynamodb.Client, map[string]string, seal.Wrapper, id.Key) {
+	t.Helper()
 	db, tables := enginetest.Start(t)
 	wrapper, err := seal.NewKeyFile([]byte(strings.Repeat("k", 32)))
 	storetest.OK(t, "key file", err)
@@ -70,19 +74,33 @@ func world(t *testing.T) (items, seal.Wrapper) {
 	storetest.OK(t, "bootstrap", err)
 	secret, err := apikey.Parse(made.APIKey)
 	storetest.OK(t, "parse", err)
+	return db, tables, wrapper, secret.ID
+}
+
+// world returns sound tables, written by the stores: an app with two keys, seven users, two conversations of 7 and 3
+// entries, marks and a client ID, groups, and a team with apps. It returns what unwraps their data keys too.
+func world(t *testing.T) (items, seal.Wrapper) {
+	db, tables, wrapper, key := tenant(t)
 	keys := &apikeydb.Store{DB: db, Table: tables["TABLE_KEYS"], Records: &recorddb.Writer{DB: db, Table: tables["TABLE_RECORDS"]}}
-	_, err = keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(secret.ID.App()), App: secret.ID.App(), Name: "second",
-		Scopes: []string{"messages:send"}, CreatedBy: string(secret.ID), CreatedAt: time.Now()}, apikey.Seen{},
-		record.New(record.OfApp(secret.ID.App()), time.Now(), record.Origin{Actor: string(secret.ID)}, record.KeyCreated, "second", nil, nil))
+	_, err := keys.Create(t.Context(), apikey.Key{ID: id.Source{}.Key(key.App()), App: key.App(), Name: "second",
+		Scopes: []string{"messages:send"}, CreatedBy: string(key), CreatedAt: time.Now()}, apikey.Seen{},
+		record.New(record.OfApp(key.App()), time.Now(), record.Origin{Actor: string(key)}, record.KeyCreated, "second", nil, nil))
 	storetest.OK(t, "create a key", err)
 
 	users, messages := services(db, tables, wrapper)
-	talk(t, secret.ID.App(), users, messages)
-	gather(t, db, tables, secret.ID.App(), users, messages)
-	decide(t, db, tables, secret.ID.App())
+	talk(t, key.App(), users, messages)
+	storetest.OK(t, "note a failed push", (&tracedb.Store{DB: db, Table: tables["TABLE_SENDS"]}).Put(t.Context(), failedPush(key.App()),
+		[]trace.Failure{{Connection: "x", Code: "gone"}}, time.Now().Add(trace.Life)))
+	gather(t, db, tables, key.App(), users, messages)
+	decide(t, db, tables, key.App())
 	newOffice(db, tables, wrapper).team(t)
 
 	return copied(t, db, tables), wrapper
+}
+
+// failedPush is a push that failed, to a user who is gone meanwhile.
+func failedPush(app id.App) trace.Place {
+	return trace.Place{App: app, Conversation: id.Conversation(id.Source{}.Group()), Sequence: 7, User: id.Source{}.User()}
 }
 
 // services are those that write users, messages and marks.
@@ -90,10 +108,11 @@ func services(db *dynamodb.Client, tables map[string]string, wrapper seal.Wrappe
 	users := &user.Service{Clock: clock.System{}, Store: &userdb.Store{DB: db, Table: tables["TABLE_USERS"],
 		Routing: connectiondb.Routing(tables["TABLE_CONNECTIONS"])}}
 	messages := &message.Service{
-		Log:     &messagedb.Log{DB: db, Table: tables["TABLE_MESSAGES"]},
-		Claims:  &messagedb.Claims{DB: db, Table: tables["TABLE_SENDS"]},
-		Members: &messagedb.Members{DB: db, Table: tables["TABLE_CONVERSATIONS"]},
-		Users:   users, Clock: clock.System{},
+		Log:      &messagedb.Log{DB: db, Table: tables["TABLE_MESSAGES"]},
+		Claims:   &messagedb.Claims{DB: db, Table: tables["TABLE_SENDS"]},
+		Members:  &messagedb.Members{DB: db, Table: tables["TABLE_CONVERSATIONS"]},
+		Removals: &messagedb.Removals{DB: db, Members: tables["TABLE_CONVERSATIONS"], Log: tables["TABLE_MESSAGES"]},
+		Users:    users, Clock: clock.System{},
 		Sealer: seal.NewKeyring(&sealdb.Store{DB: db, Table: tables["TABLE_DATA_KEYS"]}, wrapper, clock.System{}),
 		Devices: &connection.Service{Store: &connectiondb.Store{DB: db, Table: tables["TABLE_CONNECTIONS"]},
 			Poster: connectiontest.NewPoster(), Clock: clock.System{}},
@@ -127,7 +146,11 @@ func talk(t *testing.T, app id.App, users *user.Service, messages *message.Servi
 	var last message.Sent
 	send := func(from, to, clientID string) {
 		var err error
-		last, err = messages.Send(t.Context(), message.Draft{App: app, From: ids[from], To: string(ids[to]), Text: "hello", ClientID: clientID})
+		draft := message.Draft{App: app, From: ids[from], To: string(ids[to]), Text: "hello", ClientID: clientID}
+		if clientID != "" { // it refers to something
+			draft.Reply, draft.Mentioned = 1, []id.User{ids[to]}
+		}
+		last, err = messages.Send(t.Context(), draft)
 		storetest.OK(t, "send", err)
 	}
 	for range 3 {
@@ -142,6 +165,9 @@ func talk(t *testing.T, app id.App, users *user.Service, messages *message.Servi
 	}
 	_, err = messages.Acknowledge(t.Context(), app, ids["Ann"], last.Message.ConversationID, 2)
 	storetest.OK(t, "acknowledge", err)
+	_, _, err = users.Change(t.Context(), app, ids["Ann"], user.Wish{Wish: profile.Wish{Custom: map[string]json.RawMessage{"k": json.RawMessage("1")}}})
+	storetest.OK(t, "change a profile", err)
+	storetest.OK(t, "block", users.Block(t.Context(), app, ids["Ann"], ids["cy"]))
 }
 
 func place(item table.Item) string {
@@ -240,15 +266,22 @@ var damages = map[string]damage{
 	"a name in another shard":         {set("USERS", has("pk", "#name#ann"), "shard", table.S("app#99")), []check.Kind{check.Name}},
 	"a lost profile": {drop("USERS", is("username", "bob")),
 		[]check.Kind{check.Name, check.Pair, check.Member, check.Routing}},
-	"a lost routing record":   {drop("CONNECTIONS", is("sk", "R")), []check.Kind{check.Routing}},
-	"a version that ran back": {set("CONNECTIONS", is("v", "6"), "v", table.N(5)), []check.Kind{check.Routing}},
-	"a floor above the ring":  {set("CONNECTIONS", is("v", "6"), "f", table.N(6)), []check.Kind{check.Routing}},
-	"a key of a lost maker":   {drop("KEYS", both(is("name", "bootstrap"), has("sk", "key_"))), []check.Kind{check.Key}},
-	"a key's lost app":        {drop("KEYS", both(is("name", "bootstrap"), is("sk", "app"))), []check.Kind{check.Key, check.Name, check.Record}},
-	"a short hash":            {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable, check.Grant}},
+	"a lost block":               {drop("USERS", has("pk", "#block#")), []check.Kind{check.Name}},
+	"a block that sends pass":    {set("USERS", is("blocks", "1"), "block_filter", bytesOf(256)), []check.Kind{check.Name}},
+	"a block off the list":       {set("USERS", has("pk", "#block#"), "shard", table.S("app#1")), []check.Kind{check.Name}},
+	"a profile of nobody":        {set("USERS", has("pk", "#profile"), "pk", table.S("app_0000000000000000#u_0000000000000000000000#profile")), []check.Kind{check.Name}},
+	"a text that is no JSON":     {set("MESSAGES", is("seq", "2"), "rich", yes), []check.Kind{check.Unreadable}},
+	"a hidden entry that counts": {set("MESSAGES", is("seq", "6"), "hidden", &types.AttributeValueMemberBOOL{Value: true}), []check.Kind{check.Ordinal}},
+	"a lost routing record":      {drop("CONNECTIONS", is("sk", "R")), []check.Kind{check.Routing}},
+	"a version that ran back":    {set("CONNECTIONS", is("v", "6"), "v", table.N(5)), []check.Kind{check.Routing}},
+	"a floor above the ring":     {set("CONNECTIONS", is("v", "6"), "f", table.N(6)), []check.Kind{check.Routing}},
+	"a key of a lost maker":      {drop("KEYS", both(is("name", "bootstrap"), has("sk", "key_"))), []check.Kind{check.Key}},
+	"a key's lost app":           {drop("KEYS", both(is("name", "bootstrap"), is("sk", "app"))), []check.Kind{check.Key, check.Name, check.Record}},
+	"a short hash":               {set("KEYS", is("name", "second"), "hash", bytesOf(31)), []check.Kind{check.Unreadable, check.Grant}},
 	"an unknown scope": {set("KEYS", is("name", "second"), "scopes",
 		&types.AttributeValueMemberL{Value: []types.AttributeValue{table.S("everything")}}), []check.Kind{check.Key}},
 	"a client ID ahead of its log":  {set("SENDS", has("pk", "#c_"), "from", table.N(99)), []check.Kind{check.Claim}},
+	"a failed push to nobody":       {set("SENDS", has("pk", "#trace#"), "pk", table.S("app_0000000000000000#c_0000000000000000000000#0000000000000007#trace#")), []check.Kind{check.Unreadable}},
 	"an item of another table":      {mix, []check.Kind{check.Unreadable}},
 	"an attribute of another type":  {set("MESSAGES", is("seq", "5"), "lo", table.S("two")), []check.Kind{check.Unreadable, check.Gap}},
 	"a mark where its entry is not": {drop("MESSAGES", is("seq", "5")), []check.Kind{check.Gap}},
@@ -305,9 +338,29 @@ func audited(all items) (count int) {
 
 func TestDamageIsFound(t *testing.T) { findAll(t, damages) }
 
+// findOne does each damage to tables that are sound, and demands one problem, of the kind that tells of it.
+func findOne(t *testing.T, sound items, wrapper seal.Wrapper, damages map[string]damage) {
+	t.Helper()
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			damaged := sound.clone()
+			damage.do(t, damaged)
+			report, err := check.Run(t.Context(), damaged, wrapper)
+			storetest.OK(t, "Run", err)
+			if len(report.Problems) != 1 || report.Of(damage.want[0]) != 1 {
+				t.Errorf("problems: %v, want one of %s", report.Problems, damage.want[0])
+			}
+		})
+	}
+}
+
 // findAll does each damage to a world of its own and demands the kinds that tell of it, and no other.
 func findAll(t *testing.T, damages map[string]damage) {
 	all, wrapper := world(t)
+	findIn(t, all, wrapper, damages)
+}
+
+func findIn(t *testing.T, all items, wrapper seal.Wrapper, damages map[string]damage) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			damaged := all.clone()

@@ -63,18 +63,20 @@ func (c *checker) readGroupEntry(ctx context.Context, at place, row entryRow) er
 	log.entries = append(log.entries, groupEntry{sequence: row.Sequence, ordinal: row.ToLower, kind: row.Type, author: author})
 	log.last, log.ordinal, log.base = max(log.last, row.Sequence), max(log.ordinal, row.ToLower), max(log.base, row.Base)
 	nobody := row.From == ""
-	if row.To != "" || !nobody && !id.IsUser(row.From) || nobody && row.Type != message.TypeEvent && row.Type != message.TypeVoid ||
+	if row.To != "" || !nobody && !id.IsUser(row.From) || nobody && row.Type != message.TypeEvent && row.Type != message.TypeVoid && row.Type != message.TypeOperation ||
 		row.Type == message.TypeVoid && (!nobody || len(row.Sealed) > 0) {
 		c.problem(Pair, where, "is from %q to %q, of type %s: that is no entry of a group", row.From, row.To, row.Type)
 	}
 	if row.Base >= row.Sequence {
 		c.problem(Gap, where, "knows of %d, which comes later", row.Base)
 	}
-	if row.Type == message.TypeVoid {
+	c.operated.note(at, row)
+	if row.Type == message.TypeVoid || row.recalled(c, where) {
 		return nil
 	}
 	text, err := c.opened(ctx, Sealed, where, at.app,
 		seal.Place{Conversation: at.conversation, Sequence: row.Sequence, Sender: id.User(row.From)}, row.Sealed)
+	c.checkRich(where, row, text)
 	if err != nil || row.Type != message.TypeEvent {
 		return err
 	}
@@ -110,7 +112,7 @@ func (c *checker) checkGroupLogs() {
 			switch next.kind {
 			case message.TypeVoid:
 				empty++
-			case message.TypeEvent:
+			case message.TypeEvent, message.TypeOperation:
 			default:
 				before--
 			}

@@ -38,6 +38,8 @@ type groupRow struct {
 	Hushed   bool  `dynamodbav:"hushed"`
 
 	Seats map[string]string `dynamodbav:"m"`
+
+	Reach int `dynamodbav:"reach"`
 }
 
 // The sort keys of a group's items.
@@ -45,6 +47,7 @@ const (
 	profileItem = "G"
 	counterItem = "N"
 	rosterItem  = "R"
+	fanoutItem  = "F"
 )
 
 // groupItems are a group's three items; nil for one that is missing.
@@ -73,8 +76,9 @@ func (c *checker) readGroups(ctx context.Context) error {
 			items.counter = &row
 		case rosterItem:
 			items.roster = &row
+		case fanoutItem: // how far devices were posted to is nobody's state after a restore
 		default:
-			c.problem(Unreadable, where, "neither a profile nor a counter nor a roster")
+			c.problem(Unreadable, where, "neither a profile nor a counter, a roster or a fan-out")
 		}
 		return nil
 	})
@@ -125,7 +129,7 @@ func (c *checker) checkGroup(at place, items *groupItems, rows map[id.User]membe
 		c.checkCounter(at, items, log)
 	}
 	if items.roster != nil {
-		c.checkRoster(at, items.roster.Seats, rows)
+		c.checkRoster(at, items.roster, rows)
 	}
 	if log.whole {
 		c.checkTold(at, items.profile, rows, log)
@@ -166,6 +170,10 @@ func (c *checker) checkCounter(at place, items *groupItems, log *groupLog) {
 	if items.profile == nil {
 		return
 	}
+	if items.roster != nil && (counter.Reach != items.profile.Reach || counter.Reach != items.roster.Reach) {
+		c.problem(Group, at.String(), "its reach is %d by the profile, %d by the counter, %d by the roster", items.profile.Reach, counter.Reach,
+			items.roster.Reach)
+	}
 	says, asked := [3]bool{counter.Closed, counter.Admins, counter.Hushed},
 		[3]bool{items.profile.DismissedAt != 0, items.profile.Speak == string(group.Admins), items.profile.MutedAll}
 	if says != asked {
@@ -173,20 +181,27 @@ func (c *checker) checkCounter(at place, items *groupItems, log *groupLog) {
 	}
 }
 
-// checkRoster demands that the roster has just the members, as their rows say.
-func (c *checker) checkRoster(at place, seats map[string]string, rows map[id.User]membership) {
-	for user, text := range seats {
+// checkRoster demands that the roster has just the members, as their rows say. A group that is fanned out keeps in it who was a
+// member before and is one still; its members' rows say that they subscribe.
+func (c *checker) checkRoster(at place, roster *groupRow, rows map[id.User]membership) {
+	fanned := message.Reach(roster.Reach) == message.Fanned
+	for user, text := range roster.Seats {
 		seat, err := parseSeat(text)
 		if err != nil {
 			c.problem(Unreadable, at.String(), "%s has the seat %q", user, text)
 			continue
 		}
-		if row := rows[id.User(user)].standing(); row != seat {
+		if row := rows[id.User(user)].standing(); row != seat && (!fanned || row.state != message.Joined) {
 			c.problem(Group, at.String(), "%s is in the roster as %v, by its row %v", user, seat, row)
 		}
 	}
 	for user, row := range rows {
-		if _, listed := seats[string(user)]; row.state() == message.Joined && !listed {
+		_, listed := roster.Seats[string(user)]
+		switch {
+		case row.state() != message.Joined:
+		case fanned && !row.Subscribes:
+			c.problem(Group, at.String(), "the row of its member %s does not say that it subscribes", user)
+		case !fanned && !listed:
 			c.problem(Group, at.String(), "its member %s is not in the roster", user)
 		}
 	}

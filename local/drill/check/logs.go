@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/seal"
 )
 
@@ -22,8 +24,11 @@ type entryRow struct {
 	ClientID string `dynamodbav:"client_id"`
 	Base     int64  `dynamodbav:"base"`
 	Sealed   []byte `dynamodbav:"sealed"`
+	Hidden   bool   `dynamodbav:"hidden"`
+	Rich     bool   `dynamodbav:"rich"`
 	ToLower  int64  `dynamodbav:"lo"`
 	ToUpper  int64  `dynamodbav:"up"`
+	altered
 }
 
 // log is what stays in memory of a conversation's log.
@@ -36,7 +41,7 @@ type log struct {
 // entry is one entry of it: its number, whose it is, and its ordinals.
 type entry struct {
 	sequence         int64
-	forLower         bool
+	forLower, silent bool // silent entries count for nobody
 	toLower, toUpper int64
 }
 
@@ -81,16 +86,31 @@ func (c *checker) readLogs(ctx context.Context) error {
 			return c.readGroupEntry(ctx, place{app, conversation}, row)
 		}
 		from, to := id.User(row.From), id.User(row.To)
-		if from == to || id.Pair(app, from, to) != conversation {
+		operation := row.Type == message.TypeOperation // it does not count, and only such are in a user's own log
+		if from == to && !operation || id.Pair(app, from, to) != conversation {
 			c.problem(Pair, where, "is from %s to %s, whose conversation is another", from, to)
 		}
 		at := place{app, conversation}
+		c.operated.note(at, row)
 		if c.logs[at] == nil {
 			c.logs[at] = &log{lower: min(from, to), upper: max(from, to)}
 		}
-		c.logs[at].add(entry{sequence: row.Sequence, forLower: to < from, toLower: row.ToLower, toUpper: row.ToUpper})
-		return c.open(ctx, Sealed, where, app, seal.Place{Conversation: conversation, Sequence: row.Sequence, Sender: from}, row.Sealed)
+		c.logs[at].add(entry{sequence: row.Sequence, forLower: to < from, silent: row.Hidden || operation, toLower: row.ToLower, toUpper: row.ToUpper})
+		if row.recalled(c, where) {
+			return nil
+		}
+		text, err := c.opened(ctx, Sealed, where, app, seal.Place{Conversation: conversation, Sequence: row.Sequence, Sender: from}, row.Sealed)
+		c.checkRich(where, row, text)
+		return err
 	})
+}
+
+// recalled tells whether the message was taken back. It has no content then.
+func (r entryRow) recalled(c *checker, where string) bool {
+	if r.Recall != 0 && len(r.Sealed) > 0 {
+		c.problem(Operation, where, "was recalled and has content still")
+	}
+	return r.Recall != 0
 }
 
 // open checks that a ciphertext opens at its place. The error is about reading data keys.
@@ -132,6 +152,9 @@ func (c *checker) checkLogs() {
 		}
 		for _, user := range []id.User{log.lower, log.upper} {
 			who := member{at.app, user}
+			if c.gone(who) {
+				continue // what it wrote stays the other's
+			}
 			if _, ok := c.profiles[who]; !ok {
 				c.problem(Pair, where, "its user %s is missing", user)
 			}
@@ -150,9 +173,11 @@ func (c *checker) checkEntry(where string, last, next entry) {
 		return
 	}
 	lower, upper := last.toLower, last.toUpper
-	if next.forLower {
+	switch {
+	case next.silent:
+	case next.forLower:
 		lower++
-	} else {
+	default:
 		upper++
 	}
 	if next.toLower != lower || next.toUpper != upper {
@@ -168,14 +193,28 @@ type claimRow struct {
 	Expires   int64  `dynamodbav:"expires"`
 }
 
+// failedPush tells whether the key is of a push that failed, which is kept beside the client-ID records. It says something of an
+// entry and a user, either of which may be gone before it expires.
+func failedPush(key []string) bool {
+	if len(key) != 4 || !id.IsApp(key[0]) || !id.IsConversation(key[1]) {
+		return false
+	}
+	_, err := strconv.ParseUint(key[2], 10, 63)
+	user, found := strings.CutPrefix(key[3], "trace#")
+	return err == nil && found && id.IsUser(user)
+}
+
 // readClaims checks client-ID records. An expired one counts as none; DynamoDB deletes it within days.
 func (c *checker) readClaims(ctx context.Context) error {
 	return each(ctx, c, "SENDS", func(row claimRow) error {
 		if row.Expires < time.Now().Unix() {
 			return nil
 		}
-		c.report.Claims++
 		parts := strings.SplitN(row.Key, "#", 4) // a client ID may have a # of its own
+		if failedPush(parts) {
+			return nil
+		}
+		c.report.Claims++
 		if len(parts) != 4 || !id.IsApp(parts[0]) || !id.IsConversation(parts[1]) || !id.IsUser(parts[2]) {
 			c.problem(Unreadable, "SENDS "+row.Key, "not an app, a conversation, a sender and a client ID")
 			return nil
@@ -189,7 +228,7 @@ func (c *checker) readClaims(ctx context.Context) error {
 		} else if tail := c.tail(place{app, id.Conversation(parts[1])}); row.From > tail {
 			c.problem(Claim, row.Key, "was made at %d; the log ends at %d", row.From, tail)
 		}
-		if _, ok := c.profiles[member{app, id.User(parts[2])}]; !ok {
+		if !c.known(member{app, id.User(parts[2])}) {
 			c.problem(Claim, row.Key, "its sender is missing")
 		}
 		if _, ok := c.dataKeys[app][row.KeyNumber]; !ok {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/tokenim/tokenim/shared/connection"
@@ -16,11 +17,17 @@ type membership struct {
 	Acknowledged int64  `dynamodbav:"ack"`
 	Read         int64  `dynamodbav:"read"`
 	ReadOrdinal  int64  `dynamodbav:"read_ord"`
+	Cleared      int64  `dynamodbav:"cleared"`
+	Deletes      bool   `dynamodbav:"deletes"`
 	inGroup
+	reactionRow
 }
 
 func (c *checker) readMembers(ctx context.Context) error {
 	return each(ctx, c, "CONVERSATIONS", func(row membership) error {
+		if c.readReactions(row) || c.readDeleted(row) {
+			return nil
+		}
 		c.report.Members++
 		who, ok := userKey(row.Key)
 		if !ok || !id.IsConversation(row.Conversation) {
@@ -54,10 +61,10 @@ func (c *checker) checkMembers() {
 			c.problem(Pair, where, "is not the conversation with %s", row.Peer)
 			continue
 		}
-		if _, ok := c.rows[rowKey{peer, at.conversation}]; !ok {
+		if _, ok := c.rows[rowKey{peer, at.conversation}]; !ok && !c.gone(peer) {
 			c.problem(Member, where, "the other user, %s, has no row", row.Peer)
 		}
-		if _, ok := c.profiles[at.member]; !ok {
+		if !c.known(at.member) {
 			c.problem(Member, where, "its user is missing")
 		}
 		c.checkMarks(where, at, row)
@@ -85,7 +92,7 @@ func (c *checker) checkMarks(where string, at rowKey, row membership) {
 	}
 }
 
-// record is an item of the table of connections: a routing record, a socket, a redeemed ticket or a watch.
+// record is an item of the table of connections: a routing record, a socket, a redeemed ticket, a watch or a subscription.
 type record struct {
 	Key     string           `dynamodbav:"pk"`
 	Sort    string           `dynamodbav:"sk"`
@@ -98,9 +105,41 @@ type record struct {
 // sequenceUnit is where the sequence begins in a number of the ring, above the version.
 const sequenceUnit = 10_000_000_000
 
+// isImport tells whether the row is an import of users or one of its rows.
+func isImport(key, sort string) bool {
+	app, of, _ := strings.Cut(key, "#")
+	shard, ok := strings.CutPrefix(of, "import#")
+	job, _, _ := strings.Cut(sort, "#")
+	return ok && id.IsApp(app) && len(shard) == 1 && id.IsImport(job)
+}
+
+// isBroadcast tells whether the row is a broadcast, its content, its place in the list, or a slot of one.
+func isBroadcast(key, sort string) bool {
+	app, of, _ := strings.Cut(key, "#")
+	first, last, _ := strings.Cut(sort, "#")
+	at, job, _ := strings.Cut(last, "#")
+	number := func(text string) bool { _, err := strconv.ParseUint(text, 10, 64); return err == nil }
+	switch {
+	case !id.IsApp(app) || of != "broadcast":
+		return false
+	case first == "at":
+		return number(at) && id.IsBroadcast(job)
+	case first == "slot":
+		return number(last)
+	}
+	return id.IsBroadcast(first) && (last == "" || last == "content")
+}
+
+// isSubscription tells whether the row is a device's subscription to a group, or the end of a user's.
+func isSubscription(conversation id.Conversation, sort string) bool {
+	user, _, ok := strings.Cut(sort, "#")
+	return ok && conversation.Group() != "" && id.IsUser(string(id.UserOf(user)))
+}
+
 func (c *checker) readConnections(ctx context.Context) error {
 	return each(ctx, c, "CONNECTIONS", func(row record) error {
 		who, ok := userKey(row.Key)
+		app, conversation, ofConversation := conversationKey(row.Key)
 		switch {
 		case ok && c.leaves(who.app, "CONNECTIONS "+row.Key+" "+row.Sort):
 		case ok && row.Sort == "R":
@@ -110,8 +149,13 @@ func (c *checker) readConnections(ctx context.Context) error {
 		case ok && strings.HasPrefix(row.Sort, "T#"):
 			c.report.Tickets++
 		case ok && strings.HasPrefix(row.Sort, "W#"): // a watch, which lasts as long as a socket and is made anew
+		case ofConversation && isSubscription(conversation, row.Sort): // made anew by its device, as a watch
+			c.leaves(app, "CONNECTIONS "+row.Key+" "+row.Sort)
+		case isImport(row.Key, row.Sort), isBroadcast(row.Key, row.Sort):
+			app, _, _ := strings.Cut(row.Key, "#")
+			c.leaves(id.StoredApp(app), "CONNECTIONS "+row.Key+" "+row.Sort)
 		default:
-			c.problem(Unreadable, "CONNECTIONS "+row.Key+" "+row.Sort, "neither a record nor a socket nor a ticket nor a watch")
+			c.problem(Unreadable, "CONNECTIONS "+row.Key+" "+row.Sort, "neither a record nor a socket nor a ticket nor a watch nor a subscription nor of an import or a broadcast")
 		}
 		return nil
 	})
@@ -125,10 +169,14 @@ func (c *checker) checkRecords() {
 		}
 	}
 	for who, row := range c.records {
+		if c.gone(who) {
+			continue // it goes with the rest
+		}
 		if _, ok := c.profiles[who]; !ok {
 			c.problem(Routing, row.Key, "its user is missing")
 		}
-		if row.Floor < 0 || row.Floor > row.Version || len(row.Devices) > connection.MaxDevices {
+		// An outdating raises the floor to the next version before that is there.
+		if row.Floor < 0 || row.Floor > row.Version+1 || len(row.Devices) > connection.MaxDevices {
 			c.problem(Routing, row.Key, "floor %d, version %d, %d devices", row.Floor, row.Version, len(row.Devices))
 		}
 		for conversation, both := range row.Ring {

@@ -11,13 +11,14 @@ import (
 
 // inGroup is what a membership row of a group has besides the marks.
 type inGroup struct {
-	State   string `dynamodbav:"state"`
-	Role    string `dynamodbav:"role"`
-	Since   int64  `dynamodbav:"since"`
-	Muted   int64  `dynamodbav:"muted"`
-	By      string `dynamodbav:"by"`
-	Group   string `dynamodbav:"gk"`
-	Version int64  `dynamodbav:"ver"`
+	State      string `dynamodbav:"state"`
+	Role       string `dynamodbav:"role"`
+	Since      int64  `dynamodbav:"since"`
+	Muted      int64  `dynamodbav:"muted"`
+	By         string `dynamodbav:"by"`
+	Group      string `dynamodbav:"gk"`
+	Version    int64  `dynamodbav:"ver"`
+	Subscribes bool   `dynamodbav:"fan"`
 }
 
 // The roles in rows.
@@ -37,7 +38,7 @@ func (c *checker) checkGroupMember(where string, at rowKey, row membership) {
 	if c.groups[in] == nil {
 		c.problem(Group, where, "its group is missing")
 	}
-	if _, ok := c.profiles[at.member]; !ok {
+	if !c.known(at.member) {
 		c.problem(Member, where, "its user is missing")
 	}
 	joined := row.state() == message.Joined

@@ -6,13 +6,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/tokenim/tokenim/local/bootstrap"
 	"github.com/tokenim/tokenim/local/drill/check"
-	"github.com/tokenim/tokenim/local/engine/enginetest"
-	"github.com/tokenim/tokenim/shared/apikey"
 	"github.com/tokenim/tokenim/shared/group"
 	"github.com/tokenim/tokenim/shared/id"
-	"github.com/tokenim/tokenim/shared/seal"
 	"github.com/tokenim/tokenim/shared/table"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
@@ -51,15 +47,9 @@ func TestAChangeTornByARestore(t *testing.T) {
 }
 
 func (torn torn) run(t *testing.T) {
-	db, tables := enginetest.Start(t)
-	wrapper, err := seal.NewKeyFile([]byte(strings.Repeat("k", 32)))
-	storetest.OK(t, "key file", err)
-	made, err := bootstrap.Make(t.Context(), db, bootstrap.Tables{Keys: tables["TABLE_KEYS"], Records: tables["TABLE_RECORDS"]}, nil)
-	storetest.OK(t, "bootstrap", err)
-	secret, err := apikey.Parse(made.APIKey)
-	storetest.OK(t, "parse", err)
+	db, tables, wrapper, key := tenant(t)
 	users, messages := services(db, tables, wrapper)
-	c := newClub(t, db, tables, secret.ID.App(), users, messages)
+	c := newClub(t, db, tables, key.App(), users, messages)
 	of := c.make("dan", "hiking", group.Wish{})
 	c.bring("", of, true, "eve")
 

@@ -37,12 +37,9 @@ func FromEnvironment(db *dynamodb.Client) *Store {
 		Records: recorddb.WriterFromEnvironment(db)}
 }
 
-// appKey is the key of the app's own row; package appdb writes it.
-func appKey(app id.App) table.Item { return table.Key(app.String(), "app") }
-
 // appStands is the condition that the app has not been deleted.
 func (s *Store) appStands(work *table.Transaction, app id.App) {
-	work.Check(table.Update{Table: s.Keys, Key: appKey(app), If: "attribute_not_exists(deleted_at)"}, access.ErrAppDeleted)
+	work.Check(table.Update{Table: s.Keys, Key: apikeydb.AppKey(app), If: "attribute_not_exists(deleted_at)"}, access.ErrAppDeleted)
 }
 
 // place returns where the subject's item stands; ok is false for a text that names neither a key nor a user.

@@ -29,4 +29,4 @@ func (e Everybody) Session(context.Context, string, authz.Request) (authz.Caller
 }
 
 // Note implements api.Authenticator.
-func (Everybody) Note(context.Context, authz.Caller, authz.Permission) {}
+func (Everybody) Note(context.Context, authz.Caller, authz.Asked) {}

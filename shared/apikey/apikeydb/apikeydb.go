@@ -33,6 +33,12 @@ var _ apikey.Store = (*Store)(nil)
 // ItemKey returns the key of the item, for reads of several tables at once.
 func ItemKey(app id.App, key id.Key) table.Item { return table.Key(app.String(), string(key)) }
 
+// AppSort is where an app's own row stands among its keys, whose sort keys begin with "key_"; package appdb writes it.
+const AppSort = "app"
+
+// AppKey returns the key of the app's own row.
+func AppKey(app id.App) table.Item { return table.Key(app.String(), AppSort) }
+
 // Decode reads an item.
 func Decode(item table.Item) (apikey.Key, error) {
 	var found row

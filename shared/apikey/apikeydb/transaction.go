@@ -14,9 +14,6 @@ import (
 	"github.com/tokenim/tokenim/shared/table"
 )
 
-// appSort is the sort key of an app's own row; package appdb writes it.
-const appSort = "app"
-
 // Create implements apikey.Store.
 func (s *Store) Create(ctx context.Context, key apikey.Key, maker apikey.Seen, made record.Record) (apikey.Key, error) {
 	return s.withPolicy(ctx, key, func(key apikey.Key, policy bookRow) (apikey.Key, error) {
@@ -53,7 +50,7 @@ func (s *Store) creation(key apikey.Key, policy bookRow, standing *row) *table.T
 	work := &table.Transaction{DB: s.DB, Doing: "store a key"}
 	work.Put(s.Table, made, "attribute_not_exists(pk)", apikey.ErrExists)
 	work.Standing(standing)
-	work.Check(table.Update{Table: s.Table, Key: table.Key(key.App.String(), appSort),
+	work.Check(table.Update{Table: s.Table, Key: AppKey(key.App),
 		If: "attribute_not_exists(deleted_at)"}, apikey.ErrAppDeleted)
 	return work
 }

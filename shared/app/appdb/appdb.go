@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/record"
@@ -22,8 +23,6 @@ import (
 )
 
 const (
-	// sortKey is where an app's own row stands among its keys, whose sort keys begin with "key_".
-	sortKey = "app"
 	// pointerPrefix begins the sort keys of the pointers in an account, accountKey is the account's own row.
 	pointerPrefix = "app#"
 	accountKey    = "account"
@@ -47,6 +46,9 @@ type row struct {
 	Sort      string   `dynamodbav:"sk"`
 	Name      string   `dynamodbav:"name"`
 	Origins   []string `dynamodbav:"origins"`
+	Silent    bool     `dynamodbav:"silent_blocks,omitempty"`
+	Edit      *int64   `dynamodbav:"edit_window,omitempty"`
+	Recall    *int64   `dynamodbav:"recall_window,omitempty"`
 	CreatedAt int64    `dynamodbav:"created_at"`
 	Account   string   `dynamodbav:"account,omitempty"`
 	Request   string   `dynamodbav:"fingerprint,omitempty"`
@@ -64,8 +66,6 @@ type pointer struct {
 	DeletedAt int64  `dynamodbav:"deleted_at,omitempty"`
 }
 
-func itemKey(appID id.App) table.Item { return table.Key(appID.String(), sortKey) }
-
 func pointerKey(account id.Account, text string) table.Item {
 	return table.Key(string(account), pointerPrefix+text)
 }
@@ -74,7 +74,7 @@ func pointerKey(account id.Account, text string) table.Item {
 func (s *Store) Create(ctx context.Context, made app.App, created record.Record) (app.App, error) {
 	var standing row
 	work := &table.Transaction{DB: s.DB, Doing: "create an app"}
-	work.Put(s.Table, row{App: made.ID.String(), Sort: sortKey, Name: made.Name, Origins: append([]string{}, made.Origins...),
+	work.Put(s.Table, row{App: made.ID.String(), Sort: apikeydb.AppSort, Name: made.Name, Origins: append([]string{}, made.Origins...),
 		CreatedAt: table.Millis(made.CreatedAt), Account: string(made.Account), Request: made.Request},
 		"attribute_not_exists(pk)", app.ErrExists)
 	work.Standing(&standing)
@@ -125,7 +125,7 @@ func (s *Store) Current(ctx context.Context, appID id.App) (app.App, error) {
 
 func (s *Store) read(ctx context.Context, appID id.App, strong bool) (app.App, bool, error) {
 	var found row
-	ok, err := table.Get(ctx, s.DB, s.Table, itemKey(appID), strong, &found)
+	ok, err := table.Get(ctx, s.DB, s.Table, apikeydb.AppKey(appID), strong, &found)
 	if err != nil || !ok {
 		return app.App{}, false, err
 	}
@@ -186,7 +186,7 @@ func (s *Store) List(ctx context.Context, account id.Account, after string, limi
 func (s *Store) rows(ctx context.Context, listed []id.App) ([]app.App, error) {
 	var keys []table.Item
 	for _, appID := range listed {
-		keys = append(keys, itemKey(appID))
+		keys = append(keys, apikeydb.AppKey(appID))
 	}
 	found, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.Table, Keys: keys, Strong: true})
 	if err != nil {
@@ -213,11 +213,19 @@ func (s *Store) rows(ctx context.Context, listed []id.App) ([]app.App, error) {
 func (s *Store) Change(ctx context.Context, was app.App, settings app.Settings, changed record.Record) (app.App, error) {
 	var standing row
 	work := &table.Transaction{DB: s.DB, Doing: "change an app"}
-	work.Update(table.Update{Table: s.Table, Key: itemKey(was.ID), Set: "SET #name = :name, origins = :origins",
-		If:    "attribute_not_exists(deleted_at) AND #name = :was AND origins = :were",
+	update := table.Update{Table: s.Table, Key: apikeydb.AppKey(was.ID), Set: "SET #name = :name, origins = :origins, silent_blocks = :silent",
+		If:    "attribute_not_exists(deleted_at) AND #name = :was AND origins = :were AND ",
 		Names: map[string]string{"#name": "name"},
-		Values: table.Item{":name": table.S(settings.Name), ":origins": texts(settings.Origins),
-			":was": table.S(was.Name), ":were": texts(was.Origins)}}, app.ErrChanged)
+		Values: table.Item{":name": table.S(settings.Name), ":origins": texts(settings.Origins), ":silent": flag(settings.SilentBlocks),
+			":was": table.S(was.Name), ":were": texts(was.Origins), ":on": flag(true)}}
+	if was.SilentBlocks {
+		update.If += "silent_blocks = :on"
+	} else {
+		update.If += "(attribute_not_exists(silent_blocks) OR silent_blocks <> :on)"
+	}
+	window(&update, "edit_window", was.EditWindow, settings.EditWindow)
+	window(&update, "recall_window", was.RecallWindow, settings.RecallWindow)
+	work.Update(update, app.ErrChanged)
 	work.Standing(&standing)
 	err := s.run(ctx, work, changed)
 	switch {
@@ -232,6 +240,22 @@ func (s *Store) Change(ctx context.Context, was app.App, settings app.Settings, 
 	return was, nil
 }
 
+// window has the update set the attribute, if it is as it was. A window that was set stays set.
+func window(update *table.Update, attribute string, was, is *int64) {
+	if was == nil {
+		update.If += " AND attribute_not_exists(" + attribute + ")"
+	} else {
+		update.If += " AND " + attribute + " = :was_" + attribute
+		update.Values[":was_"+attribute] = table.N(*was)
+	}
+	if is != nil {
+		update.Set += ", " + attribute + " = :" + attribute
+		update.Values[":"+attribute] = table.N(*is)
+	}
+}
+
+func flag(on bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: on} }
+
 func texts(list []string) types.AttributeValue {
 	values := make([]types.AttributeValue, len(list))
 	for i, text := range list {
@@ -242,6 +266,6 @@ func texts(list []string) types.AttributeValue {
 
 func (r row) app() app.App {
 	return app.App{ID: id.StoredApp(r.App), Account: id.Account(r.Account), CreatedAt: table.Instant(r.CreatedAt),
-		Request: r.Request, Settings: app.Settings{Name: r.Name, Origins: r.Origins}, DeletedAt: table.Instant(r.DeletedAt),
+		Request: r.Request, Settings: app.Settings{Name: r.Name, Origins: r.Origins, SilentBlocks: r.Silent, EditWindow: r.Edit, RecallWindow: r.Recall}, DeletedAt: table.Instant(r.DeletedAt),
 		EraseAt: table.Instant(r.EraseAt), ErasedAt: table.Instant(r.ErasedAt)}
 }

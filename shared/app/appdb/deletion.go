@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/record"
@@ -20,7 +21,7 @@ func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Ti
 	var standing row
 	when := table.N(table.Millis(at))
 	work := &table.Transaction{DB: s.DB, Doing: "delete an app"}
-	work.Update(table.Update{Table: s.Table, Key: itemKey(deleted.ID), Set: "SET deleted_at = :at, erase_at = :erase",
+	work.Update(table.Update{Table: s.Table, Key: apikeydb.AppKey(deleted.ID), Set: "SET deleted_at = :at, erase_at = :erase",
 		If:     "attribute_exists(pk) AND attribute_not_exists(deleted_at)",
 		Values: table.Item{":at": when, ":erase": table.N(table.Millis(eraseAt))}}, app.ErrNotFound)
 	work.Standing(&standing)
@@ -40,7 +41,7 @@ func (s *Store) Delete(ctx context.Context, deleted app.App, at, eraseAt time.Ti
 func (s *Store) Restore(ctx context.Context, restored app.App, told record.Record) (app.App, error) {
 	var standing row
 	work := &table.Transaction{DB: s.DB, Doing: "restore an app"}
-	work.Update(table.Update{Table: s.Table, Key: itemKey(restored.ID), Set: "REMOVE deleted_at, erase_at",
+	work.Update(table.Update{Table: s.Table, Key: apikeydb.AppKey(restored.ID), Set: "REMOVE deleted_at, erase_at",
 		If: "attribute_exists(deleted_at) AND attribute_not_exists(erasing)"}, app.ErrNotFound)
 	work.Standing(&standing)
 	work.Update(s.mark(restored, "REMOVE deleted_at", nil), app.ErrNotFound)
@@ -69,7 +70,7 @@ func (s *Store) BeginErasing(ctx context.Context, appID id.App, now time.Time) (
 		return found, err
 	}
 	work := &table.Transaction{DB: s.DB, Doing: "begin to erase an app"}
-	work.Update(table.Update{Table: s.Table, Key: itemKey(appID), Set: "SET erasing = :now",
+	work.Update(table.Update{Table: s.Table, Key: apikeydb.AppKey(appID), Set: "SET erasing = :now",
 		If:     "erase_at <= :now AND attribute_not_exists(erasing)",
 		Values: table.Item{":now": table.N(table.Millis(now))}}, app.ErrNotDue)
 	work.Update(s.count(found.Account, -1), nil)
@@ -84,7 +85,7 @@ func (s *Store) BeginErasing(ctx context.Context, appID id.App, now time.Time) (
 // erasing returns the app, and app.ErrNotDue where its erasing has not begun.
 func (s *Store) erasing(ctx context.Context, appID id.App) (app.App, error) {
 	var found row
-	ok, err := table.Get(ctx, s.DB, s.Table, itemKey(appID), true, &found)
+	ok, err := table.Get(ctx, s.DB, s.Table, apikeydb.AppKey(appID), true, &found)
 	switch {
 	case err != nil:
 		return app.App{}, err
@@ -111,14 +112,14 @@ func (s *Store) CountErased(ctx context.Context, appID id.App, rows map[string]i
 	if len(adds) == 0 {
 		return nil
 	}
-	return table.Update{Table: s.Table, Key: itemKey(appID), Set: "ADD " + strings.Join(adds, ", "),
+	return table.Update{Table: s.Table, Key: apikeydb.AppKey(appID), Set: "ADD " + strings.Join(adds, ", "),
 		If: "attribute_exists(erasing)", Values: values}.Run(ctx, s.DB, nil)
 }
 
 // FinishErasing implements app.Store. deleted_at stays, so that nothing takes the app for one that is in use.
 func (s *Store) FinishErasing(ctx context.Context, appID id.App, at time.Time) error {
-	err := table.Update{Table: s.Table, Key: itemKey(appID),
-		Set: "SET erased_at = :at REMOVE #name, origins, fingerprint", If: "attribute_exists(erasing) AND attribute_not_exists(erased_at)",
+	err := table.Update{Table: s.Table, Key: apikeydb.AppKey(appID),
+		Set: "SET erased_at = :at REMOVE #name, origins, silent_blocks, edit_window, recall_window, fingerprint", If: "attribute_exists(erasing) AND attribute_not_exists(erased_at)",
 		Names: map[string]string{"#name": "name"}, Values: table.Item{":at": table.N(table.Millis(at))}}.Run(ctx, s.DB, nil)
 	if errors.Is(err, table.ErrCondition) {
 		return nil // it is finished

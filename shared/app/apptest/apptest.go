@@ -128,10 +128,11 @@ func (s *Store) Change(_ context.Context, was app.App, settings app.Settings, ch
 		switch {
 		case e.app.Deleted():
 			return app.ErrDeleted
-		case e.app.Name != was.Name || !slices.Equal(e.app.Origins, was.Origins):
+		case !e.app.Same(was.Settings):
 			return app.ErrChanged
 		}
-		e.app.Settings = app.Settings{Name: settings.Name, Origins: slices.Clone(settings.Origins)}
+		e.app.Settings = settings
+		e.app.Origins = slices.Clone(settings.Origins)
 		s.tell(changed)
 		return nil
 	})

@@ -191,7 +191,8 @@ func runChange(t *testing.T, store World) {
 	want := create(t, store, id.Source{}.Account())
 	told := []record.Action{record.AppCreated}
 	for _, settings := range []app.Settings{{Name: "another name", Origins: want.Origins}, {Name: "another name", Origins: []string{}},
-		{Name: "聊天", Origins: []string{"https://other.example.com"}}} {
+		{Name: "another name", Origins: []string{}, SilentBlocks: true}, {Name: "another name", Origins: []string{}, EditWindow: new(int64(0))},
+		{Name: "another name", Origins: []string{}, EditWindow: new(int64(60)), RecallWindow: new(int64(900))}, {Name: "聊天", EditWindow: new(int64(60)), RecallWindow: new(int64(900)), Origins: []string{"https://other.example.com"}}} {
 		was := want
 		want.Settings = settings
 		got, err := store.Change(t.Context(), was, settings, Record(was, record.AppChanged))

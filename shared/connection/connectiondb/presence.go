@@ -37,43 +37,40 @@ type watchRow struct {
 
 // Records implements connection.Store.
 func (s *Store) Records(ctx context.Context, app id.App, users []id.User, strong bool) (map[id.User]connection.Record, error) {
-	found := make(map[id.User]connection.Record, len(users))
-	var mutex sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(batches)
-	for part := range slices.Chunk(users, batch) {
-		group.Go(func() error {
-			records, err := s.readBatch(ctx, app, part, strong)
-			mutex.Lock()
-			defer mutex.Unlock()
-			for _, read := range records {
-				found[read.user()] = read.decode()
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return found, nil
-}
-
-func (s *Store) readBatch(ctx context.Context, app id.App, users []id.User, strong bool) ([]record, error) {
 	keys := make([]table.Item, len(users))
 	for i, user := range users {
 		keys[i] = itemKey(app, user)
 	}
-	items, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.Table, Keys: keys, Strong: strong})
+	items, err := s.readAll(ctx, keys, strong)
 	if err != nil {
 		return nil, err
 	}
-	records := make([]record, len(items[s.Table]))
-	for i, item := range items[s.Table] {
-		if err := table.Decode(item, &records[i]); err != nil {
+	found := make(map[id.User]connection.Record, len(items))
+	for _, item := range items {
+		var read record
+		if err := table.Decode(item, &read); err != nil {
 			return nil, err
 		}
+		found[read.user()] = read.decode()
 	}
-	return records, nil
+	return found, nil
+}
+
+// readAll returns those of the items that there are, in no order, read in batches, several at once.
+func (s *Store) readAll(ctx context.Context, keys []table.Item, strong bool) (all []table.Item, err error) {
+	var mutex sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(batches)
+	for part := range slices.Chunk(keys, batch) {
+		group.Go(func() error {
+			items, err := table.BatchGet(ctx, s.DB, table.Read{Table: s.Table, Keys: part, Strong: strong})
+			mutex.Lock()
+			defer mutex.Unlock()
+			all = append(all, items[s.Table]...)
+			return err
+		})
+	}
+	return all, group.Wait()
 }
 
 // user is whose record it is.
@@ -134,12 +131,7 @@ func (s *Store) PutWatch(ctx context.Context, app id.App, watched, watcher id.Us
 
 // RemoveWatch implements presence.Store.
 func (s *Store) RemoveWatch(ctx context.Context, app id.App, watched, watcher id.User) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table,
-		Key: table.Key(partition(app, watched), watchPrefix+string(watcher)), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
-	if err != nil {
-		return table.Classify("remove a watch", err)
-	}
-	return nil
+	return table.Delete(ctx, s.DB, s.Table, table.Key(partition(app, watched), watchPrefix+string(watcher)), "", nil, nil)
 }
 
 // Watchers implements presence.Store. It reads strongly: who began to watch before a change has to hear of it.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/tokenim/tokenim/shared/connection"
+	"github.com/tokenim/tokenim/shared/fault"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
 )
@@ -37,6 +38,7 @@ type record struct {
 	Version int64             `dynamodbav:"v"`
 	Floor   int64             `dynamodbav:"f"`
 	Groups  bool              `dynamodbav:"g,omitempty"`
+	Own     bool              `dynamodbav:"o,omitempty"`
 	Ring    map[string]int64  `dynamodbav:"ring"` // sequence·sequenceUnit + version
 	Devices map[string]device `dynamodbav:"dev"`
 	// What these have is left out where it is nothing: together they take 24 bytes at most.
@@ -78,8 +80,11 @@ const noteAttempts = 10
 // with the higher sequence that stands there.
 func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (connection.Record, error) {
 	set, values := "SET v = v + :one, ring.#c = v + :next", table.Item{}
-	if conversation.Group() != "" {
+	switch {
+	case conversation.Group() != "":
 		set, values[":true"] = set+", g = :true", &types.AttributeValueMemberBOOL{Value: true}
+	case conversation == id.Pair(app, user, user):
+		set, values[":true"] = set+", o = :true", &types.AttributeValueMemberBOOL{Value: true}
 	}
 	for range noteAttempts {
 		var after record
@@ -101,7 +106,7 @@ func (s *Store) Note(ctx context.Context, app id.App, user id.User, conversation
 		}
 		sequence = after.decode().Ring[conversation].Sequence
 	}
-	return connection.Record{}, table.Busy("note a change")
+	return connection.Record{}, fault.TooOften("note a change")
 }
 
 // Trim implements connection.Store.
@@ -111,8 +116,12 @@ func (s *Store) Trim(ctx context.Context, app id.App, user id.User, version int6
 		name := fmt.Sprintf("#c%d", i)
 		names[name], remove[i] = string(conversation), "ring."+name
 	}
+	set := "SET f = :floor"
+	if len(remove) > 0 {
+		set += " REMOVE " + strings.Join(remove, ", ")
+	}
 	_, err := s.update(ctx, app, user, table.Update{
-		Set: "SET f = :floor REMOVE " + strings.Join(remove, ", "), If: "v = :version", Names: names,
+		Set: set, If: "v = :version", Names: names,
 		Values: table.Item{":floor": table.N(floor), ":version": table.N(version)},
 	})
 	if errors.Is(err, connection.ErrNotFound) {
@@ -256,7 +265,7 @@ func (s *Store) update(ctx context.Context, app id.App, user id.User, change tab
 }
 
 func (r record) decode() connection.Record {
-	decoded := connection.Record{Version: r.Version, Floor: r.Floor, Groups: r.Groups,
+	decoded := connection.Record{Version: r.Version, Floor: r.Floor, Groups: r.Groups, Own: r.Own,
 		Ring: map[id.Conversation]connection.Change{}, Devices: map[string]connection.Device{},
 		Presence: connection.Presence{Hidden: r.Hidden, Seen: r.Seen, WatchedUntil: r.Watched, Announced: decodeAnnouncement(r.Announced)}}
 	for conversation, both := range r.Ring {

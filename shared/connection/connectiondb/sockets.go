@@ -78,6 +78,34 @@ func (s *Store) Socket(ctx context.Context, app id.App, user id.User, connection
 		Epoch: found.Epoch, ExpiresAt: time.Unix(found.Token, 0).UTC(), Window: found.Window.decode()}, nil
 }
 
+// Opened implements connection.Store.
+func (s *Store) Opened(ctx context.Context, app id.App, connections map[id.User][]string) (map[string]time.Time, error) {
+	var keys []table.Item
+	for user, names := range connections {
+		for _, name := range names {
+			keys = append(keys, socketKey(app, user, name))
+		}
+	}
+	items, err := s.readAll(ctx, keys, false)
+	if err != nil {
+		return nil, err
+	}
+	opened := make(map[string]time.Time, len(items))
+	for _, item := range items {
+		var found socketRow
+		if err := table.Decode(item, &found); err != nil {
+			return nil, err
+		}
+		opened[strings.TrimPrefix(found.Sort, socketPrefix)] = found.opened()
+	}
+	return opened, nil
+}
+
+// opened is when the socket opened: its row expires after the longest life of one.
+func (r socketRow) opened() time.Time {
+	return time.Unix(r.Expires, 0).UTC().Add(-connection.MaxLife)
+}
+
 // SetCredential implements connection.Store.
 func (s *Store) SetCredential(ctx context.Context, socket connection.Socket) error {
 	err := table.Update{
@@ -123,12 +151,7 @@ func (s *Store) MoveWindow(ctx context.Context, socket connection.Socket, next *
 
 // RemoveSocket implements connection.Store.
 func (s *Store) RemoveSocket(ctx context.Context, socket connection.Socket) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table,
-		Key: socketKey(socket.App, socket.User, socket.Connection), ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
-	if err != nil {
-		return table.Classify("remove a socket", err)
-	}
-	return nil
+	return table.Delete(ctx, s.DB, s.Table, socketKey(socket.App, socket.User, socket.Connection), "", nil, nil)
 }
 
 // ByKey implements connection.Store. A position is partition and sort key of the last socket, with a line between.
@@ -159,7 +182,7 @@ func (s *Store) ByKey(ctx context.Context, app id.App, key id.Key, now time.Time
 		_, user, _ := strings.Cut(found.Key, "#")
 		sockets = append(sockets, connection.Socket{App: app, User: id.User(user), Key: key, Device: found.Device,
 			Connection: strings.TrimPrefix(found.Sort, socketPrefix),
-			OpenedAt:   time.Unix(found.Expires, 0).UTC().Add(-connection.MaxLife)})
+			OpenedAt:   found.opened()})
 	}
 	return sockets, position(answer.LastEvaluatedKey), nil
 }

@@ -66,6 +66,7 @@ func (s *Store) Note(_ context.Context, app id.App, user id.User, conversation i
 	return s.change(app, user, func(r *connection.Record) bool {
 		r.Version++
 		r.Groups = r.Groups || conversation.Group() != ""
+		r.Own = r.Own || conversation == id.Pair(app, user, user)
 		r.Ring[conversation] = connection.Change{Version: r.Version, Sequence: max(sequence, r.Ring[conversation].Sequence)}
 		return true
 	})
@@ -192,6 +193,21 @@ func (s *Store) Socket(_ context.Context, app id.App, user id.User, connectionID
 	}
 	found.Window = cloneWindow(found.Window)
 	return found, nil
+}
+
+// Opened implements connection.Store.
+func (s *Store) Opened(_ context.Context, app id.App, connections map[id.User][]string) (map[string]time.Time, error) {
+	opened := map[string]time.Time{}
+	for user, names := range connections {
+		for _, name := range names {
+			place := socketPlace{owner{app, user}, name}
+			if _, ok := s.sockets.Get(place, false); ok {
+				expires, _ := s.expiries.Load(place)
+				opened[name] = expires.(time.Time).Add(-connection.MaxLife).Truncate(time.Second)
+			}
+		}
+	}
+	return opened, nil
 }
 
 // SetCredential implements connection.Store.

@@ -81,6 +81,13 @@ func (f *fused) Socket(ctx context.Context, app id.App, user id.User, connection
 	return f.store.Socket(ctx, app, user, connectionID)
 }
 
+func (f *fused) Opened(ctx context.Context, app id.App, connections map[id.User][]string) (map[string]time.Time, error) {
+	if err := f.fuse.Read(); err != nil {
+		return nil, err
+	}
+	return f.store.Opened(ctx, app, connections)
+}
+
 func (f *fused) SetCredential(ctx context.Context, socket connection.Socket) error {
 	return f.fuse.Write(func() error { return f.store.SetCredential(ctx, socket) })
 }

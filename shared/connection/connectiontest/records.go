@@ -49,6 +49,22 @@ func runNote(t *testing.T, s Suite) {
 	}
 }
 
+// runNoteOwn notes the user's own log, which the record never forgets, and another user's, which is a conversation like others.
+func runNoteOwn(t *testing.T, s Suite) {
+	socket := s.newUser()
+	other := id.Source{}.User()
+	for i, each := range []struct {
+		of   id.User
+		want bool
+	}{{other, false}, {socket.User, true}, {other, true}} {
+		after, err := s.Store.Note(t.Context(), socket.App, socket.User, id.Pair(socket.App, each.of, each.of), 1)
+		storetest.OK(t, "Note", err)
+		if after.Own != each.want || s.record(t, socket).Own != each.want {
+			t.Errorf("note %d: %+v", i, after)
+		}
+	}
+}
+
 // runNoteOutOfOrder notes sequences as they come where an append was noted late, or twice.
 func runNoteOutOfOrder(t *testing.T, s Suite) {
 	socket := s.newUser()
@@ -109,6 +125,9 @@ func runTrim(t *testing.T, s Suite) {
 	}
 	full.Floor = floor
 	sameRecord(t, "after a Trim", s.record(t, socket), full)
+	full.Floor = full.Version + 1
+	storetest.OK(t, "Trim", s.Store.Trim(t.Context(), socket.App, socket.User, full.Version, nil, full.Floor))
+	sameRecord(t, "after a Trim of nothing", s.record(t, socket), full)
 }
 
 func runAttach(t *testing.T, s Suite) {

@@ -45,6 +45,38 @@ func runSocket(t *testing.T, s Suite) {
 	storetest.Refused(t, "Socket of another connection", err, connection.ErrNotFound)
 }
 
+func runOpened(t *testing.T, s Suite) {
+	mine, names := NewSocket("phone", "conn-1"), []string{"conn-none"}
+	asked, want := map[id.User][]string{}, map[string]time.Time{}
+	for i := range 120 { // more than one batch
+		socket := On(mine, "", fmt.Sprint("conn-", i))
+		opened := lease(1).Add(time.Duration(i) * time.Second)
+		storetest.OK(t, "PutSocket", s.Store.PutSocket(t.Context(), socket, opened.Add(connection.MaxLife)))
+		names, want[socket.Connection] = append(names, socket.Connection), opened.Truncate(time.Second)
+	}
+	theirs := NewSocket("phone", "conn-theirs")
+	theirs.App = mine.App
+	s.put(t, theirs)
+	asked[mine.User], asked[theirs.User] = names, []string{"conn-1", "conn-theirs"} // the first is another's
+	want["conn-theirs"] = lease(1).Truncate(time.Second)
+	got, err := s.Store.Opened(t.Context(), mine.App, asked)
+	storetest.OK(t, "Opened", err)
+	if len(got) != len(want) {
+		t.Fatalf("Opened knows %d, want %d", len(got), len(want))
+	}
+	for name, opened := range want {
+		if !got[name].Equal(opened) {
+			t.Errorf("%s opened at %v, want %v", name, got[name], opened)
+		}
+	}
+	if got, err = s.Store.Opened(t.Context(), id.Source{}.App(), asked); err != nil || len(got) != 0 {
+		t.Errorf("Opened in another app: %v, %v", got, err)
+	}
+	if got, err = s.Store.Opened(t.Context(), mine.App, nil); err != nil || len(got) != 0 {
+		t.Errorf("Opened of nothing: %v, %v", got, err)
+	}
+}
+
 func runCredential(t *testing.T, s Suite) {
 	socket := NewSocket("phone", "conn-1")
 	storetest.Refused(t, "SetCredential of nobody", s.Store.SetCredential(t.Context(), socket), connection.ErrNotFound)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/tokenim/tokenim/shared/apikey/apikeydb"
 	"github.com/tokenim/tokenim/shared/erase"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table"
@@ -23,9 +24,6 @@ const (
 	page = 200
 	// batch is how many writes BatchWriteItem takes.
 	batch = 25
-
-	// recordKey is the sort key of an app's own record, which stays.
-	recordKey = "app"
 )
 
 // Store implements erase.Store.
@@ -42,7 +40,7 @@ func FromEnvironment(db *dynamodb.Client) *Store {
 	return &Store{DB: db, Tables: map[erase.Table]string{
 		erase.DataKeys: table.Name("DATA_KEYS"), erase.Keys: table.Name("KEYS"), erase.Users: table.Name("USERS"),
 		erase.Messages: table.Name("MESSAGES"), erase.Conversations: table.Name("CONVERSATIONS"),
-		erase.Connections: table.Name("CONNECTIONS"), erase.Groups: table.Name("GROUPS"), erase.Grants: table.Name("GRANTS"), erase.Records: table.Name("RECORDS"),
+		erase.Connections: table.Name("CONNECTIONS"), erase.Groups: table.Name("GROUPS"), erase.Media: table.Name("MEDIA"), erase.Grants: table.Name("GRANTS"), erase.Records: table.Name("RECORDS"),
 	}}
 }
 
@@ -83,7 +81,7 @@ func (s *Store) Clear(ctx context.Context, app id.App, part erase.Part) (removed
 // isRecord tells an app's own record from a key.
 func isRecord(key table.Item) bool {
 	sort, ok := key["sk"].(*types.AttributeValueMemberS)
-	return ok && sort.Value == recordKey
+	return ok && sort.Value == apikeydb.AppSort
 }
 
 // Users implements erase.Store. A position is the name of the last user.
@@ -157,13 +155,23 @@ func (s *Store) RemoveConversations(ctx context.Context, app id.App, user id.Use
 	return s.remove(ctx, erase.Conversations, rows)
 }
 
+// RemoveBlocks implements erase.Store.
+func (s *Store) RemoveBlocks(ctx context.Context, app id.App, user id.User) (removed int, err error) {
+	return s.removeFound(ctx, erase.Users, &dynamodb.QueryInput{IndexName: aws.String("directory"), KeyConditionExpression: aws.String("#shard = :list"),
+		ExpressionAttributeNames:  map[string]string{"#shard": "shard"},
+		ExpressionAttributeValues: table.Item{":list": table.S(userdb.BlockList(app, user))}}, "pk")
+}
+
 // RemoveUsers implements erase.Store.
 func (s *Store) RemoveUsers(ctx context.Context, app id.App, users []erase.User) (int, error) {
-	profiles, claims := make([]table.Item, len(users)), make([]table.Item, len(users))
-	for i, user := range users {
-		profiles[i], claims[i] = userdb.ItemKey(app, user.ID), table.Key(user.Claim)
+	var shown, records, claims []table.Item
+	for _, user := range users {
+		shown, records, claims = append(shown, userdb.ProfileKey(app, user.ID)), append(records, userdb.ItemKey(app, user.ID)), append(claims, table.Key(user.Claim))
 	}
-	removed, err := s.remove(ctx, erase.Users, profiles)
+	if _, err := s.remove(ctx, erase.Users, shown); err != nil { // not counted: not everybody has one
+		return 0, err
+	}
+	removed, err := s.remove(ctx, erase.Users, records)
 	if err != nil {
 		return removed, err
 	}
@@ -181,6 +189,28 @@ func (s *Store) query(ctx context.Context, of erase.Table, input *dynamodb.Query
 	return answer, nil
 }
 
+// removeFound removes the rows that the query finds, by their keys' attributes, and returns how many.
+func (s *Store) removeFound(ctx context.Context, of erase.Table, input *dynamodb.QueryInput, attributes ...string) (removed int, err error) {
+	for {
+		answer, err := s.query(ctx, of, input)
+		if err != nil {
+			return removed, err
+		}
+		keys := make([]table.Item, len(answer.Items))
+		for i, item := range answer.Items {
+			keys[i] = table.Item{}
+			for _, name := range attributes {
+				keys[i][name] = item[name]
+			}
+		}
+		more, err := s.remove(ctx, of, keys)
+		if removed += more; err != nil || len(answer.LastEvaluatedKey) == 0 {
+			return removed, err
+		}
+		input.ExclusiveStartKey = answer.LastEvaluatedKey
+	}
+}
+
 // remove deletes the items and returns how many it has deleted. DynamoDB may leave some of a batch undone; those are
 // tried again.
 func (s *Store) remove(ctx context.Context, of erase.Table, keys []table.Item) (removed int, err error) {
@@ -191,7 +221,7 @@ func (s *Store) remove(ctx context.Context, of erase.Table, keys []table.Item) (
 			pending[i] = types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}}
 		}
 		for attempt := 0; len(pending) > 0; attempt++ {
-			if err := table.Pause(ctx, attempt); err != nil {
+			if err := table.Backoff(ctx, attempt); err != nil {
 				return removed, table.Classify("erase", err)
 			}
 			answer, err := s.DB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{

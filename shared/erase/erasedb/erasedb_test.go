@@ -50,6 +50,7 @@ type tombstone struct {
 	Conversations int     `json:"erased_conversations"`
 	Connections   int     `json:"erased_connections"`
 	Groups        int     `json:"erased_groups"`
+	Media         int     `json:"erased_media"`
 	Grants        int     `json:"erased_grants"`
 	Records       int     `json:"erased_records"`
 }
@@ -87,6 +88,7 @@ func TestErase(t *testing.T) {
 	kept := w.seed(t, account, size{users: 5, messages: 30, sockets: 2})
 	one, two := w.register(t, gone.ID, "one"), w.register(t, gone.ID, "two")
 	w.talk(t, gone.ID, one, two, 450)
+	w.forget(t, gone.ID, one, two)
 	w.gather(t, gone.ID, 7, one, two)
 	w.gather(t, kept.ID, 7, w.register(t, kept.ID, "one"), w.register(t, kept.ID, "two"))
 	gone, kept = w.remove(t, gone), w.remove(t, kept)
@@ -98,10 +100,13 @@ func TestErase(t *testing.T) {
 	}
 	left := w.wantErased(t, gone)
 	left.ErasedAt = 0
-	want := tombstone{DataKeys: 2, Keys: 2, Users: 2 * 62, Messages: 59*2 + 450 + 7, Conversations: 2*60 + 2, Groups: 3, Connections: 60*5 + 2, Grants: 2,
+	want := tombstone{DataKeys: 2, Keys: 2, Users: 2*62 + 1, Messages: 59*2 + 450 + 7 + 1, Conversations: 2*60 + 2 + 1 + 2, Groups: 3, Media: 3, Connections: 60*5 + 2 + 2 + 3 + 4, Grants: 2,
 		Records: records}
 	if left != want || records < 41 {
 		t.Errorf("the receipt is %+v, want %+v", left, want)
+	}
+	if others := slices.DeleteFunc(slices.Clone(w.objects.keys), func(key string) bool { return strings.Contains(key, kept.ID.String()) }); len(others) > 0 || len(w.objects.keys) != 6 {
+		t.Errorf("in the bucket are %q", w.objects.keys)
 	}
 	if after := w.rows(t, body(kept)); !reflect.DeepEqual(after, before) {
 		t.Errorf("the other app was\n%v\nand is\n%v", before, after)
@@ -208,7 +213,7 @@ func TestEraseRepeatsWhatWasLeftUndone(t *testing.T) {
 	var batches atomic.Int64
 	eraser, _ := w.eraser(w.halving(&batches))
 	finish(t, eraser, gone.ID)
-	if left := w.wantErased(t, gone); left.Messages != 40 || left.Users != 4 || batches.Load() < 15 {
+	if left := w.wantErased(t, gone); left.Messages != 40 || left.Users != 5 || batches.Load() < 15 {
 		t.Errorf("the receipt is %+v after %d batches", left, batches.Load())
 	}
 }

@@ -23,14 +23,22 @@ import (
 	"github.com/tokenim/tokenim/shared/app"
 	"github.com/tokenim/tokenim/shared/app/appdb"
 	"github.com/tokenim/tokenim/shared/app/apptest"
+	"github.com/tokenim/tokenim/shared/broadcast/broadcastdb"
+	"github.com/tokenim/tokenim/shared/broadcast/broadcasttest"
 	"github.com/tokenim/tokenim/shared/clock/clocktest"
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/connection/connectiondb"
 	"github.com/tokenim/tokenim/shared/erase"
 	"github.com/tokenim/tokenim/shared/erase/erasedb"
+	"github.com/tokenim/tokenim/shared/fanout"
+	"github.com/tokenim/tokenim/shared/fanout/fanoutdb"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/media"
+	"github.com/tokenim/tokenim/shared/media/mediadb"
+	"github.com/tokenim/tokenim/shared/media/mediatest"
 	"github.com/tokenim/tokenim/shared/message"
 	"github.com/tokenim/tokenim/shared/message/messagedb"
+	"github.com/tokenim/tokenim/shared/profile"
 	"github.com/tokenim/tokenim/shared/record"
 	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/seal"
@@ -39,6 +47,8 @@ import (
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/user"
 	"github.com/tokenim/tokenim/shared/user/userdb"
+	"github.com/tokenim/tokenim/shared/userimport/userimportdb"
+	"github.com/tokenim/tokenim/shared/userimport/userimporttest"
 )
 
 // due is when the apps of these tests may be erased: they were deleted at noon.
@@ -46,13 +56,29 @@ func due() time.Time { return storetest.Noon().Add(time.Hour) }
 
 // world is an engine with the tables.
 type world struct {
-	db     *dynamodb.Client
-	tables map[string]string
+	db      *dynamodb.Client
+	tables  map[string]string
+	objects *objects
+}
+
+// objects are the keys of what apps have in the bucket. A page of them is two.
+type objects struct{ keys []string }
+
+func (o *objects) DeletePrefix(_ context.Context, prefix string) (bool, error) {
+	removed := 0
+	o.keys = slices.DeleteFunc(o.keys, func(key string) bool {
+		if removed == 2 || !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		removed++
+		return true
+	})
+	return removed > 0, nil
 }
 
 func newWorld(t *testing.T) *world {
 	client, tables := enginetest.Start(t)
-	return &world{client, tables}
+	return &world{client, tables, &objects{}}
 }
 
 func (w *world) apps(client *dynamodb.Client) *appdb.Store {
@@ -74,16 +100,33 @@ func (n *notices) AppNotice(_ context.Context, account id.Account, kind string, 
 // eraser returns a process with the client.
 func (w *world) eraser(client *dynamodb.Client) (*erase.Eraser, *notices) {
 	mailed := &notices{}
-	return &erase.Eraser{Apps: w.apps(client), Notices: mailed, Clock: clocktest.New(due()), Store: &erasedb.Store{DB: client,
+	return &erase.Eraser{Apps: w.apps(client), Objects: w.objects, Notices: mailed, Clock: clocktest.New(due()), Store: &erasedb.Store{DB: client,
 		Tables: map[erase.Table]string{erase.DataKeys: w.tables["TABLE_DATA_KEYS"], erase.Keys: w.tables["TABLE_KEYS"],
 			erase.Users: w.tables["TABLE_USERS"], erase.Messages: w.tables["TABLE_MESSAGES"],
 			erase.Conversations: w.tables["TABLE_CONVERSATIONS"], erase.Connections: w.tables["TABLE_CONNECTIONS"],
-			erase.Groups: w.tables["TABLE_GROUPS"],
+			erase.Groups: w.tables["TABLE_GROUPS"], erase.Media: w.tables["TABLE_MEDIA"],
 			erase.Grants: w.tables["TABLE_GRANTS"], erase.Records: w.tables["TABLE_RECORDS"]}}}, mailed
 }
 
 // size says how much an app has: users in a row, each of whom talks to the next. A record is there anyway: of the key.
 type size struct{ users, messages, sockets, records int }
+
+// enroll begins an import of two users, which nobody works on.
+func (w *world) enroll(t *testing.T, app id.App) {
+	t.Helper()
+	store, of := &userimportdb.Store{DB: w.db, Table: w.tables["TABLE_CONNECTIONS"]}, userimporttest.NewImport(app, 2)
+	_, err := store.Begin(t.Context(), of)
+	storetest.OK(t, "import", err)
+	storetest.OK(t, "rows", store.Add(t.Context(), of, userimporttest.NewRows(of)))
+}
+
+// proclaim begins a broadcast, which nobody works on.
+func (w *world) proclaim(t *testing.T, app id.App) {
+	t.Helper()
+	store := &broadcastdb.Store{DB: w.db, Table: w.tables["TABLE_CONNECTIONS"]}
+	_, err := store.Begin(t.Context(), broadcasttest.New(app), []byte("sealed"))
+	storetest.OK(t, "broadcast", err)
+}
 
 // seed makes an app of the account with everything that an app can have.
 func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
@@ -104,6 +147,9 @@ func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
 		told := record.New(record.OfApp(made.ID), storetest.Noon(), record.Origin{}, record.DataRead, "users", nil, nil)
 		storetest.OK(t, "record", (&recorddb.Store{Writer: w.records(w.db)}).Append(t.Context(), told))
 	}
+	w.upload(t, made.ID)
+	w.enroll(t, made.ID)
+	w.proclaim(t, made.ID)
 	var before id.User
 	for i := range has.users {
 		next := w.register(t, made.ID, fmt.Sprint("user", i))
@@ -114,6 +160,18 @@ func (w *world) seed(t *testing.T, account id.Account, has size) app.App {
 		before = next
 	}
 	return made
+}
+
+// upload makes three media, each in both its places in the bucket.
+func (w *world) upload(t *testing.T, app id.App) {
+	t.Helper()
+	store := &mediadb.Store{DB: w.db, Table: w.tables["TABLE_MEDIA"]}
+	for range 3 {
+		m := mediatest.New(app)
+		_, err := store.Create(t.Context(), m)
+		storetest.OK(t, "media", err)
+		w.objects.keys = append(w.objects.keys, media.UploadKey(app, m.ID), media.Key(app, m.ID, media.Original))
+	}
 }
 
 // decide writes a book, a grant to the key, and the marker of a user who has had one.
@@ -132,6 +190,11 @@ func (w *world) register(t *testing.T, appID id.App, name string) id.User {
 	users := &userdb.Store{DB: w.db, Table: w.tables["TABLE_USERS"], Routing: connectiondb.Routing(w.tables["TABLE_CONNECTIONS"])}
 	made := user.User{ID: id.Source{}.User(), App: appID, Username: name, CreatedAt: storetest.Noon()}
 	storetest.OK(t, "register", users.Create(t.Context(), made, name))
+	if name != "user0" {
+		return made.ID
+	}
+	storetest.OK(t, "profile", users.Change(t.Context(), user.Change{Was: made, Username: name, From: name, To: name, Profile: profile.Profile{Name: "shown"}}))
+	storetest.OK(t, "block", users.PutBlock(t.Context(), made, user.Block{User: made.ID, Other: id.Source{}.User(), At: storetest.Noon()}))
 	return made.ID
 }
 
@@ -160,6 +223,21 @@ func (w *world) talk(t *testing.T, appID id.App, a, b id.User, messages int) {
 	}
 }
 
+// forget has a user delete the first two messages of its conversation with the other for itself.
+func (w *world) forget(t *testing.T, appID id.App, a, b id.User) {
+	t.Helper()
+	members := &messagedb.Members{DB: w.db, Table: w.tables["TABLE_CONVERSATIONS"]}
+	own := message.Member{App: appID, User: a, Conversation: id.Pair(appID, a, a), Peer: a}
+	storetest.OK(t, "member", members.Ensure(t.Context(), own))
+	row, err := members.Get(t.Context(), appID, a, id.Pair(appID, a, b), true)
+	storetest.OK(t, "row", err)
+	is := row
+	is.Deletes = true
+	removals := &messagedb.Removals{DB: w.db, Members: w.tables["TABLE_CONVERSATIONS"], Log: w.tables["TABLE_MESSAGES"]}
+	storetest.OK(t, "Remove", removals.Remove(t.Context(), message.Removal{Was: row, Is: is, Deleted: []int64{1, 2}, Entry: message.Entry{
+		App: appID, Conversation: own.Conversation, Sequence: 1, Sender: a, Recipient: a, Type: message.TypeOperation, Sealed: []byte("sealed"), SentAt: storetest.Noon()}}))
+}
+
 // gather has the users talk in a group whose three rows are the given.
 func (w *world) gather(t *testing.T, appID id.App, messages int, users ...id.User) {
 	t.Helper()
@@ -169,8 +247,10 @@ func (w *world) gather(t *testing.T, appID id.App, messages int, users ...id.Use
 		storetest.OK(t, "group", table.Put(t.Context(), w.db, w.tables["TABLE_GROUPS"], row, "", nil, nil))
 	}
 	members := &messagedb.Members{DB: w.db, Table: w.tables["TABLE_CONVERSATIONS"]}
+	subscriptions := &fanoutdb.Store{DB: w.db, Connections: w.tables["TABLE_CONNECTIONS"]}
 	for _, user := range users {
 		storetest.OK(t, "member", members.Ensure(t.Context(), message.Member{App: appID, User: user, Conversation: id.Conversation(group)}))
+		storetest.OK(t, "subscription", subscriptions.Put(t.Context(), fanout.Subscription{App: appID, Group: group, User: user, Connection: "c"}))
 	}
 	log := &messagedb.Log{DB: w.db, Table: w.tables["TABLE_MESSAGES"]}
 	for i := range messages {

@@ -20,7 +20,7 @@ func (s *Store) Commit(ctx context.Context, c group.Commit) error {
 	work.Put(s.Messages, messagedb.EntryRow(c.Entry), absent, message.ErrTaken)
 	work.Update(s.profileUpdate(c), group.ErrChanged)
 	for _, move := range c.Moves {
-		work.Update(s.rowUpdate(move, c.Entry), group.ErrChanged)
+		work.Update(s.rowUpdate(move, c.Entry, c.Was.Reach), group.ErrChanged)
 	}
 	for _, row := range c.Stands {
 		check := table.Update{Table: s.Conversations, Key: rowKey(row.App, row.User, row.Group)}
@@ -101,9 +101,6 @@ func (e *expression) update(name string, key table.Item, condition string) table
 	if len(e.remove) > 0 {
 		clauses = append(clauses, "REMOVE "+strings.Join(e.remove, ", "))
 	}
-	if len(e.values) == 0 {
-		e.values = nil // DynamoDB takes no empty map
-	}
 	return table.Update{Table: name, Key: key, Set: strings.Join(clauses, " "), If: condition, Names: e.names, Values: e.values}
 }
 
@@ -128,13 +125,27 @@ func (s *Store) profileUpdate(c group.Commit) table.Update {
 		e.assign("dismissed_at", table.N(is.DismissedAt))
 	}
 	e.names["#dismissed_at"] = "dismissed_at"
-	conditions := append([]string{"attribute_exists(pk)", "#version < :version", "attribute_not_exists(#dismissed_at)"}, e.holds(c)...)
+	dismissed := "attribute_not_exists(#dismissed_at)"
+	if c.Was.Dismissed() {
+		dismissed = "attribute_exists(#dismissed_at)"
+	}
+	conditions := append([]string{"attribute_exists(pk)", "#version < :version", dismissed, e.reaches(c.Was.Reach)}, e.holds(c)...)
 	update := e.update(s.Groups, s.key(c.Was.App, c.Was.ID, profileItem), strings.Join(conditions, " AND "))
 	if gain := c.Gain(); gain != 0 {
 		update.Names["#members"], update.Values[":gain"] = "members", table.N(int64(gain))
 		update.Set += " ADD #members :gain"
 	}
 	return update
+}
+
+// reaches returns the condition that the group's reach is this.
+func (e *expression) reaches(reach message.Reach) string {
+	e.names["#reach"] = "reach"
+	if reach == message.Direct {
+		return "attribute_not_exists(#reach)"
+	}
+	e.values[":reach"] = table.N(int64(reach))
+	return "#reach = :reach"
 }
 
 // holds returns the conditions of what the commit depends on.
@@ -153,7 +164,7 @@ func (e *expression) holds(c group.Commit) (conditions []string) {
 		}
 	}
 	if gain := c.Gain(); gain > 0 {
-		e.names["#members"], e.values[":room"] = "members", table.N(int64(group.MaxMembers-gain))
+		e.names["#members"], e.values[":room"] = "members", table.N(int64(c.Room()-gain))
 		conditions = append(conditions, "#members <= :room")
 	}
 	return conditions
@@ -161,9 +172,15 @@ func (e *expression) holds(c group.Commit) (conditions []string) {
 
 // rowUpdate changes a membership row, and sets the marks of one who joins to right before the entry: what is said from
 // there on is unread.
-func (s *Store) rowUpdate(move group.Move, entry message.Entry) table.Update {
+func (s *Store) rowUpdate(move group.Move, entry message.Entry, reach message.Reach) table.Update {
 	is := move.Is
 	e := newExpression()
+	switch {
+	case is.State != message.Joined:
+		e.drop("fan")
+	case is.Since == entry.Sequence:
+		e.flag("fan", reach != message.Direct)
+	}
 	e.assign("state", table.S(string(is.State)))
 	e.assign("ver", table.N(is.Version))
 	e.assign("gk", table.S(groupKey(is.App, is.Group)))
@@ -191,12 +208,16 @@ func (s *Store) rowUpdate(move group.Move, entry message.Entry) table.Update {
 	return e.update(s.Conversations, rowKey(is.App, is.User, is.Group), condition)
 }
 
-// rosterUpdate changes the seats of those who are members before or after.
+// rosterUpdate changes the seats of those who are members before or after. Where the fan-out has taken over, those who come are not in
+// it, and those who go are taken out: that leaves no one in it who is no member.
 func (s *Store) rosterUpdate(c group.Commit) table.Update {
 	e := newExpression()
 	for i, move := range c.Moves {
 		was, is := move.Was.State == message.Joined, move.Is.State == message.Joined
 		if !was && !is {
+			continue
+		}
+		if is && c.Was.Reach == message.Fanned {
 			continue
 		}
 		name := fmt.Sprintf("u%d", i)
@@ -220,8 +241,8 @@ func (s *Store) counterUpdate(c group.Commit) table.Update {
 	if c.Was.MutedAll != c.Is.MutedAll {
 		e.flag("hushed", c.Is.MutedAll)
 	}
-	if c.Is.Dismissed() {
-		e.flag("closed", true)
+	if c.Was.Dismissed() != c.Is.Dismissed() {
+		e.flag("closed", c.Is.Dismissed())
 	}
 	return e.update(s.Groups, s.key(c.Was.App, c.Was.ID, counterItem), "attribute_exists(pk)")
 }

@@ -66,7 +66,7 @@ func (s *Store) Create(ctx context.Context, made group.Group, entry message.Entr
 	work.Put(s.Groups, counterRow{Key: key, Item: counterItem, Sequence: entry.Sequence, Admins: made.Speak == group.Admins,
 		Hushed: made.MutedAll}, "", nil)
 	work.Put(s.Groups, rosterRow{Key: key, Item: rosterItem, Members: map[string]string{string(owner.User): seatText(owner.Seat)}}, "", nil)
-	work.Update(s.rowUpdate(group.Move{Was: group.Member{App: made.App, Group: made.ID, User: owner.User}, Is: owner}, entry), group.ErrExists)
+	work.Update(s.rowUpdate(group.Move{Was: group.Member{App: made.App, Group: made.ID, User: owner.User}, Is: owner}, entry, made.Reach), group.ErrExists)
 	work.Put(s.Messages, messagedb.EntryRow(entry), absent, group.ErrExists)
 	err := work.Run(ctx)
 	if errors.Is(err, group.ErrExists) {
@@ -134,7 +134,7 @@ func (s *Store) Roster(ctx context.Context, app id.App, of id.Group) (message.Ro
 	if !found {
 		return message.Roster{}, message.ErrNoGroup
 	}
-	roster := message.Roster{Members: make(map[id.User]message.Seat, len(row.Members))}
+	roster := message.Roster{Members: make(map[id.User]message.Seat, len(row.Members)), Reach: message.Reach(row.Reach)}
 	for user, text := range row.Members {
 		if roster.Members[id.User(user)], err = parseSeat(text); err != nil {
 			return message.Roster{}, err
@@ -146,17 +146,23 @@ func (s *Store) Roster(ctx context.Context, app id.App, of id.Group) (message.Ro
 // Take implements message.Groups.
 func (s *Store) Take(ctx context.Context, app id.App, of id.Group, speaker message.Speaker) (message.Number, error) {
 	update := table.Update{Table: s.Groups, Key: s.key(app, of, counterItem), Set: "SET seq = seq + :one",
-		If: "attribute_exists(pk) AND attribute_not_exists(closed)", Values: table.Item{":one": table.N(1)}}
-	if speaker != message.Nobody {
+		If: "attribute_exists(pk)", Values: table.Item{":one": table.N(1)}}
+	if speaker.Counts() {
 		update.Set += ", ord = ord + :one"
 	}
-	if speaker == message.AnyMember {
-		update.If += " AND attribute_not_exists(admins) AND attribute_not_exists(hushed)"
+	if speaker.Dismissible() {
+		update.If += " AND attribute_not_exists(closed)"
+	}
+	if speaker.Speaks() {
+		update.If += " AND attribute_not_exists(admins)"
+	}
+	if speaker.Muted() {
+		update.If += " AND attribute_not_exists(hushed)"
 	}
 	var row counterRow
 	err := update.Run(ctx, s.DB, &row)
 	if !errors.Is(err, table.ErrCondition) {
-		return message.Number{Sequence: row.Sequence, Ordinal: row.Ordinal}, err
+		return message.Number{Sequence: row.Sequence, Ordinal: row.Ordinal, Reach: message.Reach(row.Reach)}, err
 	}
 	switch {
 	case row.Key == "":

@@ -33,6 +33,16 @@ func (s *Store) Members(ctx context.Context, app id.App, of id.Group, filter gro
 	return members, fmt.Sprintf("%d %s", end.Version, end.User), err
 }
 
+// Joined implements message.Groups.
+func (s *Store) Joined(ctx context.Context, app id.App, of id.Group, position string, limit int) ([]id.User, string, error) {
+	members, next, err := s.Members(ctx, app, of, group.Filter{State: message.Joined}, position, limit)
+	users := make([]id.User, 0, len(members))
+	for _, member := range members {
+		users = append(users, member.User)
+	}
+	return users, next, err
+}
+
 // Of implements group.Store with one query of the user's rows.
 func (s *Store) Of(ctx context.Context, app id.App, user id.User, state message.State, position string, limit int) ([]group.Member, string, error) {
 	key := rowKey(app, user, "")

@@ -10,6 +10,7 @@ import (
 	"github.com/tokenim/tokenim/shared/group"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/profile"
 	"github.com/tokenim/tokenim/shared/table"
 )
 
@@ -27,6 +28,7 @@ type profileRow struct {
 	MutedAll    bool   `dynamodbav:"muted_all"`
 	Owner       string `dynamodbav:"owner"`
 	Members     int    `dynamodbav:"members"`
+	Reach       int    `dynamodbav:"reach,omitempty"`
 	Version     int64  `dynamodbav:"version"`
 	CreatedAt   int64  `dynamodbav:"created_at"`
 	CreatedBy   string `dynamodbav:"created_by"`
@@ -44,12 +46,14 @@ type counterRow struct {
 	Closed bool `dynamodbav:"closed,omitempty"`
 	Admins bool `dynamodbav:"admins,omitempty"`
 	Hushed bool `dynamodbav:"hushed,omitempty"`
+	Reach  int  `dynamodbav:"reach,omitempty"`
 }
 
 type rosterRow struct {
 	Key     string            `dynamodbav:"pk"`
 	Item    string            `dynamodbav:"sk"`
 	Members map[string]string `dynamodbav:"m"`
+	Reach   int               `dynamodbav:"reach,omitempty"`
 }
 
 // memberRow is what of a conversation's row packages group knows; package messagedb has the marks.
@@ -67,14 +71,15 @@ type memberRow struct {
 func profileOf(g group.Group) profileRow {
 	return profileRow{Key: groupKey(g.App, g.ID), Item: profileItem, Group: string(g.ID), Name: g.Name,
 		Description: g.Description, Avatar: g.Avatar, Custom: g.Custom, Join: string(g.Join), Speak: string(g.Speak),
-		Invite: string(g.Invite), MutedAll: g.MutedAll, Owner: string(g.Owner), Members: g.Members, Version: g.Version,
+		Invite: string(g.Invite), MutedAll: g.MutedAll, Owner: string(g.Owner), Members: g.Members, Reach: int(g.Reach), Version: g.Version,
 		CreatedAt: table.Millis(g.CreatedAt), CreatedBy: g.CreatedBy, DismissedAt: table.Millis(g.DismissedAt), Fingerprint: g.Fingerprint}
 }
 
 func (r profileRow) group(app id.App) group.Group {
-	return group.Group{App: app, ID: id.Group(r.Group), Profile: group.Profile{Name: r.Name, Description: r.Description,
-		Avatar: r.Avatar, Custom: r.Custom, Join: group.Joining(r.Join), Speak: group.Who(r.Speak), Invite: group.Who(r.Invite),
-		MutedAll: r.MutedAll}, Owner: id.User(r.Owner), Members: r.Members, Version: r.Version, CreatedAt: table.Instant(r.CreatedAt),
+	return group.Group{App: app, ID: id.Group(r.Group), Profile: group.Profile{
+		Profile: profile.Profile{Name: r.Name, Avatar: r.Avatar, Custom: r.Custom}, Description: r.Description,
+		Join: group.Joining(r.Join), Speak: group.Who(r.Speak), Invite: group.Who(r.Invite), MutedAll: r.MutedAll},
+		Owner: id.User(r.Owner), Members: r.Members, Reach: message.Reach(r.Reach), Version: r.Version, CreatedAt: table.Instant(r.CreatedAt),
 		CreatedBy: r.CreatedBy, DismissedAt: table.Instant(r.DismissedAt), Fingerprint: r.Fingerprint}
 }
 
@@ -106,7 +111,7 @@ func ownerOf(made group.Group) group.Member {
 		Seat: message.Seat{State: message.Joined, Role: authz.GroupOwner, Since: made.Version}}
 }
 
-// letters are the roles in a roster: a hundred members have to fit into 4 KB.
+// letters are the roles in a roster: 75 members have to fit into 4 KB.
 var letters = map[authz.Role]string{authz.GroupOwner: "o", authz.GroupAdmin: "a", authz.GroupMember: "m"}
 
 // seatText writes a member's seat for the roster: the role's letter, since in base 36, and where the member is muted "|" and

@@ -37,6 +37,20 @@ func (f *fused) Commit(ctx context.Context, commit group.Commit) error {
 	return f.fuse.Write(func() error { return f.Stored.Commit(ctx, commit) })
 }
 
+// SetReach implements group.Store.
+func (f *fused) SetReach(ctx context.Context, app id.App, of id.Group, from, to message.Reach) error {
+	return f.fuse.Write(func() error { return f.Stored.SetReach(ctx, app, of, from, to) })
+}
+
+// Subscribing implements group.Store.
+func (f *fused) Subscribing(ctx context.Context, app id.App, of id.Group) (members []id.User, err error) {
+	err = f.fuse.Write(func() (err error) {
+		members, err = f.Stored.Subscribing(ctx, app, of)
+		return err
+	})
+	return members, err
+}
+
 // Take implements message.Groups.
 func (f *fused) Take(ctx context.Context, app id.App, of id.Group, speaker message.Speaker) (number message.Number, err error) {
 	err = f.fuse.Write(func() (err error) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -38,6 +39,8 @@ type seatPlace struct {
 type kept struct {
 	group  group.Group
 	number message.Number
+	// roster are those of the members who came before the fan-out took over.
+	roster map[id.User]bool
 }
 
 var (
@@ -61,7 +64,7 @@ func (s *Store) Create(ctx context.Context, made group.Group, entry message.Entr
 	if err := s.log.Append(ctx, entry); err != nil {
 		return group.Group{}, err
 	}
-	s.groups[at] = &kept{group: made, number: message.Number{Sequence: entry.Sequence}}
+	s.groups[at] = &kept{group: made, number: message.Number{Sequence: entry.Sequence}, roster: map[id.User]bool{}}
 	s.set(group.Member{App: made.App, Group: made.ID, User: made.Owner, By: made.Owner, Version: made.Version,
 		Seat: message.Seat{State: message.Joined, Role: authz.GroupOwner, Since: made.Version}}, entry)
 	return made, nil
@@ -70,8 +73,20 @@ func (s *Store) Create(ctx context.Context, made group.Group, entry message.Entr
 // set writes a row, with the marks of one who joins by the entry.
 func (s *Store) set(member group.Member, entry message.Entry) {
 	at := seatPlace{place{member.App, member.Group}, member.User}
+	was := s.seats[at]
 	s.seats[at] = member
 	row := s.rows[at]
+	of := s.groups[at.place]
+	switch {
+	case member.State != message.Joined:
+		delete(of.roster, member.User)
+		row.Subscribes = false
+	case member.Since == entry.Sequence:
+		row.Subscribes = of.group.Reach != message.Direct
+		if was.State != message.Joined && of.group.Reach != message.Fanned {
+			of.roster[member.User] = true
+		}
+	}
 	row.App, row.User, row.Conversation, row.Seat = member.App, member.User, id.Conversation(member.Group), member.Seat
 	if member.State == message.Joined && member.Since == entry.Sequence {
 		row.Acknowledged, row.Read, row.ReadOrdinal = entry.Sequence-1, entry.Sequence-1, entry.ToLower
@@ -133,10 +148,10 @@ func (s *Store) Commit(ctx context.Context, c group.Commit) error {
 
 // stands tells whether the commit can be made on the group that stands there.
 func (s *Store) stands(now group.Group, c group.Commit) bool {
-	ok := !now.Dismissed() && now.Version < c.Entry.Sequence &&
+	ok := now.Dismissed() == c.Was.Dismissed() && now.Version < c.Entry.Sequence &&
 		(!c.Holds.Join || now.Join == c.Was.Join) && (!c.Holds.Invite || now.Invite == c.Was.Invite) &&
 		(!c.Holds.Owner || now.Owner == c.Was.Owner) && (!c.Holds.Version || now.Version == c.Was.Version) &&
-		(c.Gain() <= 0 || now.Members+c.Gain() <= group.MaxMembers)
+		now.Reach == c.Was.Reach && (c.Gain() <= 0 || now.Members+c.Gain() <= c.Room())
 	rows := slices.Clone(c.Stands)
 	for _, move := range c.Moves {
 		rows = append(rows, move.Was)
@@ -173,6 +188,16 @@ func (s *Store) Members(_ context.Context, app id.App, of id.Group, filter group
 		return at.place == place{app, of} && row.Version > filter.Since && (filter.State == "" || row.State == filter.State)
 	}
 	return s.page(in, func(row group.Member) string { return fmt.Sprintf("%020d %s", row.Version, row.User) }, position, limit)
+}
+
+// Joined implements message.Groups.
+func (s *Store) Joined(ctx context.Context, app id.App, of id.Group, position string, limit int) ([]id.User, string, error) {
+	members, next, err := s.Members(ctx, app, of, group.Filter{State: message.Joined}, position, limit)
+	joined := make([]id.User, 0, len(members))
+	for _, member := range members {
+		joined = append(joined, member.User)
+	}
+	return joined, next, err
 }
 
 // Of implements group.Store.
@@ -221,13 +246,39 @@ func (s *Store) Roster(_ context.Context, app id.App, of id.Group) (message.Rost
 	if s.groups[at] == nil {
 		return message.Roster{}, message.ErrNoGroup
 	}
-	roster := message.Roster{Members: map[id.User]message.Seat{}}
-	for each, row := range s.seats {
-		if each.place == at && row.State == message.Joined {
-			roster.Members[each.user] = row.Seat
-		}
+	roster := message.Roster{Members: map[id.User]message.Seat{}, Reach: s.groups[at].group.Reach}
+	for user := range s.groups[at].roster {
+		roster.Members[user] = s.seats[seatPlace{at, user}].Seat
 	}
 	return roster, nil
+}
+
+// SetReach implements group.Store.
+func (s *Store) SetReach(_ context.Context, app id.App, of id.Group, from, to message.Reach) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	standing := s.groups[place{app, of}]
+	if standing == nil || standing.group.Reach != from {
+		return group.ErrChanged
+	}
+	standing.group.Reach, standing.number.Reach = to, to
+	return nil
+}
+
+// Subscribing implements group.Store.
+func (s *Store) Subscribing(ctx context.Context, app id.App, of id.Group) (members []id.User, err error) {
+	roster, err := s.Roster(ctx, app, of)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, user := range slices.Sorted(maps.Keys(roster.Members)) {
+		at := seatPlace{place{app, of}, user}
+		if row := s.rows[at]; row.Seat.State == message.Joined {
+			row.Subscribes = true
+			s.rows[at] = row
+		}
+		members = append(members, user)
+	}
+	return members, err
 }
 
 // Take implements message.Groups.
@@ -238,15 +289,15 @@ func (s *Store) Take(_ context.Context, app id.App, of id.Group, speaker message
 	switch {
 	case standing == nil:
 		return message.Number{}, message.ErrNoGroup
-	case standing.group.Dismissed():
+	case speaker.Dismissible() && standing.group.Dismissed():
 		return message.Number{}, message.ErrDismissed
-	case speaker == message.AnyMember && standing.group.MutedAll:
+	case speaker.Muted() && standing.group.MutedAll:
 		return message.Number{}, message.ErrHushed
-	case speaker == message.AnyMember && standing.group.Speak == group.Admins:
+	case speaker.Speaks() && standing.group.Speak == group.Admins:
 		return message.Number{}, message.ErrAdminsOnly
 	}
 	standing.number.Sequence++
-	if speaker != message.Nobody {
+	if speaker.Counts() {
 		standing.number.Ordinal++
 	}
 	return standing.number, nil

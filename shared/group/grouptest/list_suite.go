@@ -54,6 +54,17 @@ func runMembers(t *testing.T, h Harness) {
 		if len(everybody) != 8 || !slices.IsSortedFunc(everybody, func(a, b group.Member) int { return cmp.Compare(a.Version, b.Version) }) {
 			t.Fatalf("pages of %d: %+v", limit, everybody)
 		}
+		var joined []id.User
+		for position, more := "", true; more; more = position != "" {
+			page, next, err := h.Store.Joined(t.Context(), made.App, made.ID, position, limit)
+			storetest.OK(t, "Joined", err)
+			if joined, position = append(joined, page...), next; len(page) > limit {
+				t.Fatalf("Joined returned %d, limit %d", len(page), limit)
+			}
+		}
+		if want := users(list(limit, group.Filter{State: message.Joined})); !slices.Equal(slices.Sorted(slices.Values(joined)), want) {
+			t.Fatalf("pages of %d: %v joined, want %v", limit, joined, want)
+		}
 		_, rows := read(t, h, made, users(everybody)...)
 		for _, member := range everybody {
 			if rows[member.User] != member {

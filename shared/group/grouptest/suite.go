@@ -12,6 +12,7 @@ import (
 	"github.com/tokenim/tokenim/shared/group"
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/message"
+	"github.com/tokenim/tokenim/shared/profile"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 )
 
@@ -35,6 +36,8 @@ func Run(t *testing.T, h Harness) {
 		"a stale commit changes nothing":     runStale,
 		"a taken number changes nothing":     runTaken,
 		"the last place is one":              runLastPlace,
+		"the reach goes for what follows":    runReach,
+		"there is room for so many":          runRoom,
 		"settings change apart":              runMerge,
 		"what was cleared is gone":           runClear,
 		"numbers":                            runTake,
@@ -53,8 +56,8 @@ func New() group.Group {
 	app, owner := id.Source{}.App(), id.Source{}.User()
 	return group.Group{App: app, ID: id.Source{}.Group(), Owner: owner, Members: 1, Version: 1, CreatedAt: storetest.Noon(),
 		CreatedBy: string(owner), Fingerprint: "print",
-		Profile: group.Profile{Name: "Hiking", Description: "Up and down", Avatar: "https://example.com/a.png", Custom: `{"k":1}`,
-			Join: group.Open, Speak: group.Everyone, Invite: group.Everyone}}
+		Profile: group.Profile{Profile: profile.Profile{Name: "Hiking", Avatar: "https://example.com/a.png", Custom: `{"k":1}`},
+			Description: "Up and down", Join: group.Open, Speak: group.Everyone, Invite: group.Everyone}}
 }
 
 // Entry returns the entry of the sequence in the group's log.
@@ -83,7 +86,7 @@ func read(t *testing.T, h Harness, of group.Group, users ...id.User) (group.Grou
 func moved(t *testing.T, h Harness, of group.Group, become func(group.Member) group.Member, users ...id.User) group.Commit {
 	t.Helper()
 	was, rows := read(t, h, of, users...)
-	number, err := h.Store.Take(t.Context(), of.App, of.ID, message.Nobody)
+	number, err := h.Store.Take(t.Context(), of.App, of.ID, message.Leaving)
 	storetest.OK(t, "Take", err)
 	c := group.Commit{Entry: Entry(of, number.Sequence), Was: was, Is: was}
 	c.Entry.ToLower, c.Is.Version = number.Ordinal, number.Sequence
@@ -315,6 +318,12 @@ func runStale(t *testing.T, h Harness) {
 	storetest.Refused(t, "a commit of a dismissed group", h.Store.Commit(t.Context(), next), group.ErrChanged)
 	_, err := h.Store.Take(t.Context(), made.App, made.ID, message.Nobody)
 	storetest.Refused(t, "Take of a dismissed group", err, message.ErrDismissed)
+	commit(t, h, moved(t, h, made, leaving, bob))
+	after, rows := read(t, h, made, bob)
+	if rows[bob].State != message.Left || after.Members != 1 || !after.Dismissed() {
+		t.Errorf("left a dismissed group: %+v, %+v", rows[bob], after)
+	}
+	wantRoster(t, h, made, made.Owner)
 }
 
 func runTaken(t *testing.T, h Harness) {
@@ -330,8 +339,8 @@ func runTaken(t *testing.T, h Harness) {
 
 func runLastPlace(t *testing.T, h Harness) {
 	made := create(t, h)
-	for made.Members < group.MaxMembers-1 {
-		users := make([]id.User, min(20, group.MaxMembers-1-made.Members))
+	for made.Members < group.DirectMembers-1 {
+		users := make([]id.User, min(20, group.DirectMembers-1-made.Members))
 		for i := range users {
 			users[i] = id.Source{}.User()
 		}
@@ -344,11 +353,11 @@ func runLastPlace(t *testing.T, h Harness) {
 	storetest.Refused(t, "one too many", h.Store.Commit(t.Context(), second), group.ErrChanged)
 	commit(t, h, moved(t, h, made, leaving, first.Moves[0].Is.User))
 	commit(t, h, moved(t, h, made, joining, second.Moves[0].Is.User))
-	if now, _ := read(t, h, made); now.Members != group.MaxMembers {
+	if now, _ := read(t, h, made); now.Members != group.DirectMembers {
 		t.Errorf("%d members", now.Members)
 	}
 	roster, err := h.Store.Roster(t.Context(), made.App, made.ID)
-	if err != nil || len(roster.Members) != group.MaxMembers {
+	if err != nil || len(roster.Members) != group.DirectMembers {
 		t.Errorf("%d in the roster, %v", len(roster.Members), err)
 	}
 }
@@ -425,9 +434,17 @@ func runSpeakers(t *testing.T, h Harness) {
 		if _, err := h.Store.Take(t.Context(), made.App, made.ID, message.AnyMember); !errors.Is(err, step.want) {
 			t.Errorf("%+v: a member is told %v", step, err)
 		}
-		for _, speaker := range []message.Speaker{message.Nobody, message.AnAdmin} {
-			_, err := h.Store.Take(t.Context(), made.App, made.ID, speaker)
-			storetest.OK(t, "Take", err)
+		if _, err := h.Store.Take(t.Context(), made.App, made.ID, message.Editing); !errors.Is(err, step.want) {
+			t.Errorf("%+v: a member who edits is told %v", step, err)
+		}
+		if _, err := h.Store.Take(t.Context(), made.App, made.ID, message.Reacting); step.muted != errors.Is(err, message.ErrHushed) || !step.muted && err != nil {
+			t.Errorf("%+v: a member who reacts is told %v", step, err)
+		}
+		before, err := h.Store.Take(t.Context(), made.App, made.ID, message.Nobody)
+		storetest.OK(t, "Take", err)
+		number, err := h.Store.Take(t.Context(), made.App, made.ID, message.AnAdmin)
+		if storetest.OK(t, "Take", err); number.Ordinal != before.Ordinal+1 {
+			t.Errorf("an admin's number after %+v is %+v", before, number)
 		}
 	}
 }

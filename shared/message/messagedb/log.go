@@ -37,21 +37,75 @@ type entryRow struct {
 	ToLower  int64  `dynamodbav:"lo"`
 	ToUpper  int64  `dynamodbav:"up"`
 	Base     int64  `dynamodbav:"base,omitempty"`
+	Reach    int    `dynamodbav:"reach,omitempty"`
+	Hidden   bool   `dynamodbav:"hidden,omitempty"`
+	Rich     bool   `dynamodbav:"rich,omitempty"`
+	Shown    int64  `dynamodbav:"shown,omitempty"`
+	// What becomes of it later.
+	Revision   int64            `dynamodbav:"rev,omitempty"`
+	Edit       int64            `dynamodbav:"edit,omitempty"`
+	EditedAt   int64            `dynamodbav:"edited_at,omitempty"`
+	Recall     int64            `dynamodbav:"recall,omitempty"`
+	RecalledAt int64            `dynamodbav:"recalled_at,omitempty"`
+	RecalledBy string           `dynamodbav:"recalled_by,omitempty"`
+	Reactions  map[string]int64 `dynamodbav:"reactions,omitempty"`
 }
 
 // EntryRow returns the entry's row, for a transaction that puts it on the condition attribute_not_exists(pk).
 func EntryRow(e message.Entry) any {
-	return entryRow{Key: logKey(e.App, e.Conversation), Sequence: e.Sequence, From: string(e.Sender), To: string(e.Recipient),
+	row := entryRow{Key: logKey(e.App, e.Conversation), Sequence: e.Sequence, From: string(e.Sender), To: string(e.Recipient),
 		Type: e.Type, Sealed: e.Sealed, ClientID: e.ClientID, SentAt: e.SentAt.UnixMilli(), ToLower: e.ToLower, ToUpper: e.ToUpper,
-		Base: e.Base}
+		Base: e.Base, Reach: int(e.Reach), Hidden: e.Hidden, Rich: e.Rich, Shown: e.Shown,
+		Revision: e.Revision, Edit: e.Edit, Recall: e.Recall, RecalledBy: string(e.RecalledBy), Reactions: e.Reactions}
+	if e.Edit != 0 {
+		row.EditedAt = e.EditedAt.UnixMilli()
+	}
+	if e.Recall != 0 {
+		row.RecalledAt = e.RecalledAt.UnixMilli()
+	}
+	return row
+}
+
+// entry returns the entry of the row.
+func (r entryRow) entry(app id.App, conversation id.Conversation) message.Entry {
+	entry := message.Entry{App: app, Conversation: conversation, Sequence: r.Sequence, Sender: id.User(r.From), Recipient: id.User(r.To),
+		Type: r.Type, Sealed: r.Sealed, ClientID: r.ClientID, SentAt: time.UnixMilli(r.SentAt).UTC(), ToLower: r.ToLower, ToUpper: r.ToUpper,
+		Base: r.Base, Reach: message.Reach(r.Reach), Hidden: r.Hidden, Rich: r.Rich, Shown: r.Shown,
+		Revision: r.Revision, Edit: r.Edit, Recall: r.Recall, RecalledBy: id.User(r.RecalledBy), Reactions: r.Reactions}
+	if r.Edit != 0 {
+		entry.EditedAt = time.UnixMilli(r.EditedAt).UTC()
+	}
+	if r.Recall != 0 {
+		entry.RecalledAt = time.UnixMilli(r.RecalledAt).UTC()
+	}
+	return entry
 }
 
 func logKey(app id.App, conversation id.Conversation) string {
 	return app.String() + "#" + string(conversation)
 }
 
-// Append implements message.Log.
+// Append implements message.Log. A transaction that puts an operation, or a change of a group, at the same number is waited for:
+// only what comes of it tells whether the number is free.
 func (l *Log) Append(ctx context.Context, e message.Entry) error {
+	return waitingForTransactions(ctx, "write an entry", func() error { return l.put(ctx, e) })
+}
+
+// waitingForTransactions does a plain write, and does it again while a transaction is in its way: DynamoDB waits for none, and the
+// SDK does not try again.
+func waitingForTransactions(ctx context.Context, doing string, write func() error) error {
+	for attempt := 0; ; attempt++ {
+		if err := table.Pause(ctx, attempt); err != nil {
+			return table.Classify(doing, err)
+		}
+		err := write()
+		if _, conflict := errors.AsType[*types.TransactionConflictException](err); !conflict {
+			return err
+		}
+	}
+}
+
+func (l *Log) put(ctx context.Context, e message.Entry) error {
 	var standing entryRow
 	err := table.Put(ctx, l.DB, l.Table, EntryRow(e), "attribute_not_exists(pk)", nil, &standing)
 	if errors.Is(err, table.ErrCondition) {
@@ -100,11 +154,7 @@ func (l *Log) query(ctx context.Context, app id.App, conversation id.Conversatio
 		if err := table.Decode(item, &row); err != nil {
 			return nil, fmt.Errorf("entry of %s: %w", conversation, err)
 		}
-		entries = append(entries, message.Entry{
-			App: app, Conversation: conversation, Sequence: row.Sequence, Sender: id.User(row.From), Recipient: id.User(row.To),
-			Type: row.Type, Sealed: row.Sealed, ClientID: row.ClientID, SentAt: time.UnixMilli(row.SentAt).UTC(),
-			ToLower: row.ToLower, ToUpper: row.ToUpper, Base: row.Base,
-		})
+		entries = append(entries, row.entry(app, conversation))
 	}
 	return entries, nil
 }

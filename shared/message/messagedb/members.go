@@ -3,6 +3,7 @@ package messagedb
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,11 +31,15 @@ type memberRow struct {
 	Acknowledged int64  `dynamodbav:"ack"`
 	Read         int64  `dynamodbav:"read"`
 	ReadOrdinal  int64  `dynamodbav:"read_ord"`
+	// What the user has removed for itself; Removals writes it.
+	Cleared int64 `dynamodbav:"cleared,omitempty"`
+	Deletes bool  `dynamodbav:"deletes,omitempty"`
 	// What a group's row has besides; package groupdb writes it.
 	State string `dynamodbav:"state,omitempty"`
 	Role  string `dynamodbav:"role,omitempty"`
 	Since int64  `dynamodbav:"since,omitempty"`
 	Muted int64  `dynamodbav:"muted,omitempty"` // seconds
+	Fan   bool   `dynamodbav:"fan,omitempty"`
 }
 
 func memberKey(app id.App, user id.User) string { return app.String() + "#" + string(user) }
@@ -46,8 +51,8 @@ func MemberKey(app id.App, user id.User, conversation id.Conversation) table.Ite
 
 func (r memberRow) member(app id.App, user id.User) message.Member {
 	member := message.Member{App: app, User: user, Conversation: id.Conversation(r.Conversation), Peer: id.User(r.Peer),
-		Acknowledged: r.Acknowledged, Read: r.Read, ReadOrdinal: r.ReadOrdinal,
-		Seat: message.Seat{State: message.State(r.State), Since: r.Since}}
+		Acknowledged: r.Acknowledged, Read: r.Read, ReadOrdinal: r.ReadOrdinal, Cleared: r.Cleared, Deletes: r.Deletes,
+		Seat: message.Seat{State: message.State(r.State), Since: r.Since}, Subscribes: r.Fan}
 	if r.Role != "" {
 		member.Seat.Role = authz.GroupRole(r.Role)
 	}
@@ -80,6 +85,28 @@ func (m *Members) Get(ctx context.Context, app id.App, user id.User, conversatio
 	return row.member(app, user), nil
 }
 
+// GetAll implements message.Members.
+func (m *Members) GetAll(ctx context.Context, app id.App, users []id.User, conversation id.Conversation, strong bool) (map[id.User]message.Member, error) {
+	asked := table.Read{Table: m.Table, Strong: strong}
+	for _, user := range users {
+		asked.Keys = append(asked.Keys, MemberKey(app, user, conversation))
+	}
+	found, err := table.BatchGet(ctx, m.DB, asked)
+	if err != nil {
+		return nil, err
+	}
+	rows := map[id.User]message.Member{}
+	for _, item := range found[m.Table] {
+		var row memberRow
+		if err := table.Decode(item, &row); err != nil {
+			return nil, err
+		}
+		_, user, _ := strings.Cut(row.Key, "#")
+		rows[id.User(user)] = row.member(app, id.User(user))
+	}
+	return rows, nil
+}
+
 // List implements message.Members.
 func (m *Members) List(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int, strong bool) ([]message.Member, error) {
 	input := &dynamodb.QueryInput{
@@ -108,30 +135,31 @@ func (m *Members) List(ctx context.Context, app id.App, user id.User, after id.C
 }
 
 // Acknowledge implements message.Members.
-func (m *Members) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (message.Member, error) {
+func (m *Members) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (message.Member, bool, error) {
 	return m.forward(ctx, app, user, conversation, table.Update{
 		Set: "SET ack = :seq", If: "ack < :seq", Values: table.Item{":seq": table.N(sequence)}})
 }
 
 // MarkRead implements message.Members.
-func (m *Members) MarkRead(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (message.Member, error) {
+func (m *Members) MarkRead(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (message.Member, bool, error) {
 	return m.forward(ctx, app, user, conversation, table.Update{
 		Set: "SET #read = :seq, read_ord = :ord", If: "#read < :seq", Names: map[string]string{"#read": "read"},
 		Values: table.Item{":seq": table.N(sequence), ":ord": table.N(ordinal)}})
 }
 
-// forward runs an update whose condition is false where the mark is past it already, or where there is no row.
-func (m *Members) forward(ctx context.Context, app id.App, user id.User, conversation id.Conversation, change table.Update) (message.Member, error) {
+// forward runs an update whose condition is false where the mark is past it already, or where there is no row. A transaction that
+// has the row, by which the user removes something or a group changes, is waited for: two devices of one user are no refusal.
+func (m *Members) forward(ctx context.Context, app id.App, user id.User, conversation id.Conversation, change table.Update) (after message.Member, moved bool, err error) {
 	change.Table, change.Key = m.Table, table.Key(memberKey(app, user), string(conversation))
 	var row memberRow
-	err := change.Run(ctx, m.DB, &row)
+	err = waitingForTransactions(ctx, "move a mark", func() error { return change.Run(ctx, m.DB, &row) })
 	if err != nil && !errors.Is(err, table.ErrCondition) {
-		return message.Member{}, err
+		return message.Member{}, false, err
 	}
 	if row.Key == "" {
-		return message.Member{}, message.ErrNotMember
+		return message.Member{}, false, message.ErrNotMember
 	}
-	return row.member(app, user), nil
+	return row.member(app, user), err == nil, nil
 }
 
 // Claims implements message.Claims. Key: app#conversation#sender#client ID.
@@ -165,9 +193,9 @@ func (c *Claims) Put(ctx context.Context, app id.App, conversation id.Conversati
 }
 
 // Get implements message.Claims.
-func (c *Claims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
+func (c *Claims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, strong bool, now time.Time) (message.Claim, bool, error) {
 	var standing claimRow
-	found, err := table.Get(ctx, c.DB, c.Table, table.Key(claimKey(app, conversation, sender, clientID)), false, &standing)
+	found, err := table.Get(ctx, c.DB, c.Table, table.Key(claimKey(app, conversation, sender, clientID)), strong, &standing)
 	return standing.claim(), found && standing.Expires >= now.Unix(), err
 }
 

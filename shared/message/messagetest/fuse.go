@@ -53,11 +53,11 @@ func (f *fusedClaims) Put(ctx context.Context, app id.App, conversation id.Conve
 	return standing, put, err
 }
 
-func (f *fusedClaims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
+func (f *fusedClaims) Get(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, strong bool, now time.Time) (message.Claim, bool, error) {
 	if err := f.fuse.Read(); err != nil {
 		return message.Claim{}, false, err
 	}
-	return f.claims.Get(ctx, app, conversation, sender, clientID, now)
+	return f.claims.Get(ctx, app, conversation, sender, clientID, strong, now)
 }
 
 func (f *fusedClaims) Move(ctx context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, from int64, to message.Claim) (standing message.Claim, err error) {
@@ -89,6 +89,13 @@ func (f *fusedMembers) Get(ctx context.Context, app id.App, user id.User, conver
 	return f.members.Get(ctx, app, user, conversation, strong)
 }
 
+func (f *fusedMembers) GetAll(ctx context.Context, app id.App, users []id.User, conversation id.Conversation, strong bool) (map[id.User]message.Member, error) {
+	if err := f.fuse.Read(); err != nil {
+		return nil, err
+	}
+	return f.members.GetAll(ctx, app, users, conversation, strong)
+}
+
 func (f *fusedMembers) List(ctx context.Context, app id.App, user id.User, after id.Conversation, limit int, strong bool) ([]message.Member, error) {
 	if err := f.fuse.Read(); err != nil {
 		return nil, err
@@ -96,18 +103,18 @@ func (f *fusedMembers) List(ctx context.Context, app id.App, user id.User, after
 	return f.members.List(ctx, app, user, after, limit, strong)
 }
 
-func (f *fusedMembers) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (after message.Member, err error) {
+func (f *fusedMembers) Acknowledge(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (after message.Member, moved bool, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.members.Acknowledge(ctx, app, user, conversation, sequence)
+		after, moved, err = f.members.Acknowledge(ctx, app, user, conversation, sequence)
 		return err
 	})
-	return after, err
+	return after, moved, err
 }
 
-func (f *fusedMembers) MarkRead(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (after message.Member, err error) {
+func (f *fusedMembers) MarkRead(ctx context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (after message.Member, moved bool, err error) {
 	err = f.fuse.Write(func() (err error) {
-		after, err = f.members.MarkRead(ctx, app, user, conversation, sequence, ordinal)
+		after, moved, err = f.members.MarkRead(ctx, app, user, conversation, sequence, ordinal)
 		return err
 	})
-	return after, err
+	return after, moved, err
 }

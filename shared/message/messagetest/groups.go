@@ -3,6 +3,7 @@ package messagetest
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tokenim/tokenim/shared/id"
@@ -51,7 +52,7 @@ func (g *Groups) Roster(_ context.Context, app id.App, group id.Group) (message.
 	if found == nil {
 		return message.Roster{}, message.ErrNoGroup
 	}
-	return message.Roster{Members: maps.Clone(found.Members)}, nil
+	return message.Roster{Members: maps.Clone(found.Members), Reach: found.Roster.Reach}, nil
 }
 
 // Take implements message.Groups.
@@ -62,18 +63,33 @@ func (g *Groups) Take(_ context.Context, app id.App, group id.Group, speaker mes
 	switch {
 	case found == nil:
 		return message.Number{}, message.ErrNoGroup
-	case found.Dismissed:
+	case speaker.Dismissible() && found.Dismissed:
 		return message.Number{}, message.ErrDismissed
-	case speaker == message.AnyMember && found.AdminsOnly:
+	case speaker.Speaks() && found.AdminsOnly:
 		return message.Number{}, message.ErrAdminsOnly
-	case speaker == message.AnyMember && found.Hushed:
+	case speaker.Muted() && found.Hushed:
 		return message.Number{}, message.ErrHushed
 	}
 	found.Sequence++
-	if speaker != message.Nobody {
+	if speaker.Counts() {
 		found.Ordinal++
 	}
 	return found.Number, nil
+}
+
+// Joined implements message.Groups.
+func (g *Groups) Joined(_ context.Context, app id.App, group id.Group, position string, limit int) ([]id.User, string, error) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	var users []id.User
+	if found := g.groups[groupPlace{app, group}]; found != nil {
+		users = slices.Sorted(maps.Keys(found.Members))
+	}
+	users = slices.DeleteFunc(users, func(user id.User) bool { return string(user) <= position })
+	if len(users) <= limit {
+		return users, "", nil
+	}
+	return users[:limit], string(users[limit-1]), nil
 }
 
 type fusedGroups struct {
@@ -99,4 +115,11 @@ func (f *fusedGroups) Take(ctx context.Context, app id.App, group id.Group, spea
 		return err
 	})
 	return number, err
+}
+
+func (f *fusedGroups) Joined(ctx context.Context, app id.App, group id.Group, position string, limit int) ([]id.User, string, error) {
+	if err := f.fuse.Read(); err != nil {
+		return nil, "", err
+	}
+	return f.groups.Joined(ctx, app, group, position, limit)
 }

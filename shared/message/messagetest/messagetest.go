@@ -103,8 +103,8 @@ func (c *Claims) Put(_ context.Context, app id.App, conversation id.Conversation
 }
 
 // Get implements message.Claims.
-func (c *Claims) Get(_ context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, now time.Time) (message.Claim, bool, error) {
-	standing, found := c.claims.Get(claimPlace{app, conversation, sender, clientID}, false)
+func (c *Claims) Get(_ context.Context, app id.App, conversation id.Conversation, sender id.User, clientID string, strong bool, now time.Time) (message.Claim, bool, error) {
+	standing, found := c.claims.Get(claimPlace{app, conversation, sender, clientID}, strong)
 	return standing.Claim, found && standing.expires >= now.Unix(), nil
 }
 
@@ -160,6 +160,17 @@ func (m *Members) Get(_ context.Context, app id.App, user id.User, conversation 
 	return row, nil
 }
 
+// GetAll implements message.Members.
+func (m *Members) GetAll(_ context.Context, app id.App, users []id.User, conversation id.Conversation, strong bool) (map[id.User]message.Member, error) {
+	rows := map[id.User]message.Member{}
+	for _, user := range users {
+		if row, ok := m.rows.Get(memberPlace{app, user, conversation}, strong); ok {
+			rows[user] = row
+		}
+	}
+	return rows, nil
+}
+
 // List implements message.Members.
 func (m *Members) List(_ context.Context, app id.App, user id.User, after id.Conversation, limit int, strong bool) ([]message.Member, error) {
 	rows := m.rows.Select(strong, func(p memberPlace) bool { return p.app == app && p.user == user && p.conversation > after })
@@ -168,14 +179,14 @@ func (m *Members) List(_ context.Context, app id.App, user id.User, after id.Con
 }
 
 // Acknowledge implements message.Members.
-func (m *Members) Acknowledge(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (message.Member, error) {
+func (m *Members) Acknowledge(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence int64) (message.Member, bool, error) {
 	return m.forward(memberPlace{app, user, conversation}, func(row *message.Member) {
 		row.Acknowledged = max(row.Acknowledged, sequence)
 	})
 }
 
 // MarkRead implements message.Members.
-func (m *Members) MarkRead(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (message.Member, error) {
+func (m *Members) MarkRead(_ context.Context, app id.App, user id.User, conversation id.Conversation, sequence, ordinal int64) (message.Member, bool, error) {
 	return m.forward(memberPlace{app, user, conversation}, func(row *message.Member) {
 		if row.Read < sequence {
 			row.Read, row.ReadOrdinal = sequence, ordinal
@@ -190,14 +201,21 @@ func (m *Members) SetSeat(app id.App, user id.User, group id.Group, seat message
 		Acknowledged: read, Read: read, ReadOrdinal: ordinal})
 }
 
-func (m *Members) forward(place memberPlace, move func(*message.Member)) (message.Member, error) {
+// SetSubscriber gives the user a row of a large group with the seat.
+func (m *Members) SetSubscriber(app id.App, user id.User, group id.Group, seat message.Seat) {
+	conversation := id.Conversation(group)
+	m.rows.Put(memberPlace{app, user, conversation}, message.Member{App: app, User: user, Conversation: conversation, Seat: seat, Subscribes: true})
+}
+
+func (m *Members) forward(place memberPlace, move func(*message.Member)) (after message.Member, moved bool, err error) {
 	after, ok := m.rows.Do(place, func(now message.Member, exists bool) (message.Member, bool) {
 		next := now
 		move(&next)
-		return next, exists && next != now
+		moved = exists && next != now
+		return next, moved
 	})
 	if !ok {
-		return message.Member{}, message.ErrNotMember
+		return message.Member{}, false, message.ErrNotMember
 	}
-	return after, nil
+	return after, moved, nil
 }

@@ -39,7 +39,7 @@ func TestStaleLog(t *testing.T) {
 func TestStaleMembers(t *testing.T) {
 	members, row := messagetest.NewStaleMembers(storetest.Staleness{Seed: 7, Lag: storetest.AnyAge}), messagetest.NewMember()
 	storetest.OK(t, "Ensure", members.Ensure(t.Context(), row))
-	_, err := members.Acknowledge(t.Context(), row.App, row.User, row.Conversation, 5)
+	_, _, err := members.Acknowledge(t.Context(), row.App, row.User, row.Conversation, 5)
 	storetest.OK(t, "Acknowledge", err)
 	seen := map[int64]int{}
 	for range 100 {

@@ -89,10 +89,7 @@ func runClaimsApart(t *testing.T, claims message.Claims) {
 func runClaimMoves(t *testing.T, claims message.Claims) {
 	e, first, later := NewEntry(), newClaim(3), newClaim(9)
 	first.Ordinal, later.Ordinal = 2, 5
-	_, found, err := claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, storetest.Noon())
-	if err != nil || found {
-		t.Fatalf("Get of none: %v, %v", found, err)
-	}
+	wantClaim(t, claims, e, storetest.Noon(), message.Claim{}, false)
 	putClaim(t, claims, e, first, storetest.Noon(), first, true)
 	moved := first
 	moved.From, moved.Ordinal = later.From, later.Ordinal
@@ -103,12 +100,17 @@ func runClaimMoves(t *testing.T, claims message.Claims) {
 			t.Fatalf("Move = %+v, want %+v", standing, moved)
 		}
 	}
-	standing, found, err := claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, storetest.Noon())
-	if err != nil || !found || !reflect.DeepEqual(standing, moved) {
-		t.Fatalf("Get = %+v, %v, %v; want %+v", standing, found, err, moved)
-	}
-	after := storetest.Noon().Add(message.ClientIDLife + 2*time.Second)
-	if _, found, err = claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, after); err != nil || found {
-		t.Fatalf("Get after its life: %v, %v", found, err)
+	wantClaim(t, claims, e, storetest.Noon(), moved, true)
+	wantClaim(t, claims, e, storetest.Noon().Add(message.ClientIDLife+2*time.Second), message.Claim{}, false)
+}
+
+// wantClaim checks what both reads find.
+func wantClaim(t *testing.T, claims message.Claims, e message.Entry, now time.Time, want message.Claim, wanted bool) {
+	t.Helper()
+	for _, strong := range []bool{false, true} {
+		standing, found, err := claims.Get(t.Context(), e.App, e.Conversation, e.Sender, e.ClientID, strong, now)
+		if err != nil || found != wanted || found && !reflect.DeepEqual(standing, want) {
+			t.Fatalf("Get (strong %v) = %+v, %v, %v; want %+v, %v", strong, standing, found, err, want, wanted)
+		}
 	}
 }

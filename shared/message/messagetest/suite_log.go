@@ -28,7 +28,7 @@ func NewEntry() message.Entry {
 	app, sender, recipient := ids.App(), ids.User(), ids.User()
 	return message.Entry{App: app, Conversation: id.Pair(app, sender, recipient), Sequence: 1, Sender: sender,
 		Recipient: recipient, Type: message.TypeText, Sealed: []byte{1, 0, 255, 'x'}, ClientID: "client-1 é",
-		SentAt: storetest.Noon(), ToLower: 3, ToUpper: 4}
+		SentAt: storetest.Noon(), ToLower: 3, ToUpper: 4, Hidden: true, Rich: true}
 }
 
 // At returns the entry at another sequence of its log.
@@ -80,7 +80,7 @@ func runKeeps(t *testing.T, log message.Log) {
 	wantEntries(t, "Read of an empty log", read(t, log, full, 1, 10))
 	wantEntries(t, "ReadBack of an empty log", readBack(t, log, full, 0, 10))
 	bare := At(full, 2)
-	bare.ClientID, bare.ToLower, bare.ToUpper = "", 0, 0
+	bare.ClientID, bare.ToLower, bare.ToUpper, bare.Rich = "", 0, 0, false
 	appendAll(t, log, full, bare)
 	wantEntries(t, "Read", read(t, log, full, 1, 10), full, bare)
 	wantEntries(t, "ReadBack", readBack(t, log, full, 0, 10), bare, full)

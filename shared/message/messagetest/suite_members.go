@@ -2,6 +2,8 @@ package messagetest
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -19,6 +21,8 @@ func RunMembers(t *testing.T, members message.Members) {
 	t.Run("MarkRead moves forward only", func(t *testing.T) { runMarkRead(t, members) })
 	t.Run("marks at once end at the highest", func(t *testing.T) { runMarkRace(t, members) })
 	t.Run("List pages by conversation", func(t *testing.T) { runMemberList(t, members) })
+	t.Run("GetAll finds those of one conversation", func(t *testing.T) { runGetAll(t, members) })
+	t.Run("a mark moves once", func(t *testing.T) { runMovesOnce(t, members) })
 	t.Run("rows are apart", func(t *testing.T) { runMembersApart(t, members) })
 }
 
@@ -54,9 +58,9 @@ func wantNoMember(t *testing.T, members message.Members, row message.Member) {
 			t.Fatalf("List = %+v, %v; want none", rows, err)
 		}
 	}
-	_, err := members.Acknowledge(t.Context(), row.App, row.User, row.Conversation, 1)
+	_, _, err := members.Acknowledge(t.Context(), row.App, row.User, row.Conversation, 1)
 	storetest.Refused(t, "Acknowledge", err, message.ErrNotMember)
-	_, err = members.MarkRead(t.Context(), row.App, row.User, row.Conversation, 1, 1)
+	_, _, err = members.MarkRead(t.Context(), row.App, row.User, row.Conversation, 1, 1)
 	storetest.Refused(t, "MarkRead", err, message.ErrNotMember)
 }
 
@@ -74,7 +78,7 @@ func runEnsure(t *testing.T, members message.Members) {
 		storetest.OK(t, "Ensure", err)
 	}
 	wantMember(t, members, want)
-	_, err := members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, 5)
+	_, _, err := members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, 5)
 	storetest.OK(t, "Acknowledge", err)
 	ensure(t, members, want)
 	want.Acknowledged = 5
@@ -85,10 +89,11 @@ func runAcknowledge(t *testing.T, members message.Members) {
 	want := NewMember()
 	ensure(t, members, want)
 	for _, sequence := range []int64{1, 10, 9, 10, 100} {
+		moves := sequence > want.Acknowledged
 		want.Acknowledged = max(want.Acknowledged, sequence)
-		got, err := members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, sequence)
-		if err != nil || got != want {
-			t.Fatalf("Acknowledge %d = %+v, %v; want %+v", sequence, got, err, want)
+		got, moved, err := members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, sequence)
+		if err != nil || got != want || moved != moves {
+			t.Fatalf("Acknowledge %d = %+v, moved %v, %v; want %+v", sequence, got, moved, err, want)
 		}
 		wantMember(t, members, want)
 	}
@@ -98,12 +103,13 @@ func runMarkRead(t *testing.T, members message.Members) {
 	want := NewMember()
 	ensure(t, members, want)
 	for _, mark := range []struct{ sequence, ordinal int64 }{{1, 0}, {10, 6}, {9, 5}, {10, 99}, {100, 7}} {
-		if mark.sequence > want.Read {
+		moves := mark.sequence > want.Read
+		if moves {
 			want.Read, want.ReadOrdinal = mark.sequence, mark.ordinal
 		}
-		got, err := members.MarkRead(t.Context(), want.App, want.User, want.Conversation, mark.sequence, mark.ordinal)
-		if err != nil || got != want {
-			t.Fatalf("MarkRead %+v = %+v, %v; want %+v", mark, got, err, want)
+		got, moved, err := members.MarkRead(t.Context(), want.App, want.User, want.Conversation, mark.sequence, mark.ordinal)
+		if err != nil || got != want || moved != moves {
+			t.Fatalf("MarkRead %+v = %+v, moved %v, %v; want %+v", mark, got, moved, err, want)
 		}
 		wantMember(t, members, want)
 	}
@@ -116,15 +122,27 @@ func runMarkRace(t *testing.T, members message.Members) {
 	for _, err := range storetest.AtOnce(2*storetest.Racers, func(i int) (err error) {
 		sequence := int64(i/2 + 1)
 		if i%2 == 0 {
-			_, err = members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, sequence)
+			_, _, err = members.Acknowledge(t.Context(), want.App, want.User, want.Conversation, sequence)
 		} else {
-			_, err = members.MarkRead(t.Context(), want.App, want.User, want.Conversation, sequence, 2*sequence)
+			_, _, err = members.MarkRead(t.Context(), want.App, want.User, want.Conversation, sequence, 2*sequence)
 		}
 		return err
 	}) {
 		storetest.OK(t, "mark", err)
 	}
 	wantMember(t, members, want)
+}
+
+func runMovesOnce(t *testing.T, members message.Members) {
+	row, standing := NewMember(), errors.New("stood there")
+	ensure(t, members, row)
+	storetest.OneWins(t, storetest.Racers, standing, func(int) error {
+		_, moved, err := members.Acknowledge(t.Context(), row.App, row.User, row.Conversation, 7)
+		if err == nil && !moved {
+			return standing
+		}
+		return err
+	})
 }
 
 func runMemberList(t *testing.T, members message.Members) {
@@ -158,6 +176,30 @@ func listMembers(t *testing.T, members message.Members, of message.Member, limit
 			return all
 		}
 		all, after = append(all, page...), page[len(page)-1].Conversation
+	}
+}
+
+func runGetAll(t *testing.T, members message.Members) {
+	base := NewMember()
+	var users []id.User
+	want := map[id.User]message.Member{}
+	for i := range 100 {
+		row := base
+		row.User = id.Source{}.User()
+		if users = append(users, row.User); i%2 == 0 {
+			ensure(t, members, row)
+			want[row.User] = row
+		}
+	}
+	elsewhere := base
+	elsewhere.User, elsewhere.Conversation = users[1], NewEntry().Conversation
+	ensure(t, members, elsewhere)
+	for _, strong := range []bool{false, true} {
+		got, err := members.GetAll(t.Context(), base.App, users, base.Conversation, strong)
+		storetest.OK(t, "GetAll", err)
+		if !maps.Equal(got, want) {
+			t.Fatalf("GetAll (strong %v) = %+v\nwant %+v", strong, got, want)
+		}
 	}
 }
 

@@ -156,10 +156,13 @@ type reader struct {
 	signer cursor.Signer
 }
 
+// noPermission says that a permission is none.
+var noPermission = fault.Text{EN: "It is one of those that GET /permissions lists.", ZH: "须为 GET /permissions 列出的权限之一。"}
+
 // filter checks the parameters.
 func (q FilterQuery) filter() (record.Filter, error) {
 	if _, known := authz.Lookup(authz.Permission(q.Permission)); q.Permission != "" && !known {
-		return record.Filter{}, fault.Invalid(fault.Field{Name: "permission", Code: fault.FieldInvalid, Args: []any{"permission"}})
+		return record.Filter{}, fault.Invalid(fault.Wrong("permission", noPermission))
 	}
 	return record.Filter{Subject: q.Subject, Actor: q.Actor, Action: record.Action(q.Action), Permission: q.Permission, From: q.From.Time, Until: q.until()}, nil
 }

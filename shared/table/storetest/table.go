@@ -85,6 +85,18 @@ func (t *Table[K, V]) Delete(key K) {
 	t.write(key, version[V]{deleted: true})
 }
 
+// DeleteIf removes the row if it may. It returns whether there was one, and whether it was removed.
+func (t *Table[K, V]) DeleteIf(key K, may func(V) bool) (existed, removed bool) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	now, exists := t.see(key, true)
+	if !exists || !may(now) {
+		return exists, false
+	}
+	t.write(key, version[V]{deleted: true})
+	return true, true
+}
+
 // Select returns the rows whose keys match, in the order in which the keys first came.
 func (t *Table[K, V]) Select(strong bool, match func(K) bool) []V {
 	t.mutex.Lock()

@@ -66,12 +66,7 @@ func (s *Store) Add(ctx context.Context, added task.Task) error {
 
 // Done implements task.Store.
 func (s *Store) Done(ctx context.Context, done task.Task) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: table.Key(partition(done.Due), sortKey(done)),
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes})
-	if err != nil {
-		return table.Classify("remove a task", err)
-	}
-	return nil
+	return table.Delete(ctx, s.DB, s.Table, table.Key(partition(done.Due), sortKey(done)), "", nil, nil)
 }
 
 // Due implements task.Store: day by day, beginning where something may be left.

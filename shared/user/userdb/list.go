@@ -26,16 +26,17 @@ func shard(app id.App, userID id.User) string {
 // run is one shard's part of the merge.
 type run struct {
 	shard  string
+	prefix string
 	claims []claim
 	after  string
 	done   bool
 }
 
 // List implements user.Store: a merge over the shards by name, then one read of the profiles.
-func (s *Store) List(ctx context.Context, app id.App, after string, limit int) ([]user.User, string, error) {
+func (s *Store) List(ctx context.Context, app id.App, prefix, after string, limit int) ([]user.User, string, error) {
 	runs := make([]*run, shards)
 	for i := range runs {
-		runs[i] = &run{shard: fmt.Sprintf("%s#%d", app, i), after: after}
+		runs[i] = &run{shard: fmt.Sprintf("%s#%d", app, i), prefix: prefix, after: after}
 	}
 	var page []claim
 	for len(page) < limit {
@@ -75,11 +76,7 @@ func (s *Store) read(ctx context.Context, run *run, limit int) error {
 		ExpressionAttributeValues: table.Item{":shard": table.S(run.shard)},
 		ReturnConsumedCapacity:    types.ReturnConsumedCapacityIndexes,
 	}
-	if run.after != "" {
-		input.KeyConditionExpression = aws.String("#shard = :shard AND #name > :after")
-		input.ExpressionAttributeNames["#name"] = "name"
-		input.ExpressionAttributeValues[":after"] = table.S(run.after)
-	}
+	run.narrow(input)
 	answer, err := s.DB.Query(ctx, input)
 	if err != nil {
 		return table.Classify("list users", err)
@@ -93,6 +90,23 @@ func (s *Store) read(ctx context.Context, run *run, limit int) error {
 		run.claims, run.after = append(run.claims, found), found.Name
 	}
 	return nil
+}
+
+// lastRune comes after every character that a name can have: it is none itself.
+const lastRune = "\U0010FFFF"
+
+// narrow has the query read the names that are asked for, and not all of the shard's.
+func (r *run) narrow(input *dynamodb.QueryInput) {
+	low := r.prefix
+	if r.after != "" {
+		low = r.after + "\x00" // the first text behind it
+	}
+	if low == "" {
+		return
+	}
+	input.KeyConditionExpression = aws.String("#shard = :shard AND #name BETWEEN :low AND :high")
+	input.ExpressionAttributeNames["#name"] = "name"
+	input.ExpressionAttributeValues[":low"], input.ExpressionAttributeValues[":high"] = table.S(low), table.S(r.prefix+lastRune)
 }
 
 // least returns the shard whose next name comes first, nil where all are at their end.

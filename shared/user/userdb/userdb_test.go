@@ -9,6 +9,7 @@ import (
 	"github.com/tokenim/tokenim/shared/connection"
 	"github.com/tokenim/tokenim/shared/connection/connectiondb"
 	"github.com/tokenim/tokenim/shared/id"
+	"github.com/tokenim/tokenim/shared/record/recorddb"
 	"github.com/tokenim/tokenim/shared/table/storetest"
 	"github.com/tokenim/tokenim/shared/user"
 	"github.com/tokenim/tokenim/shared/user/userdb"
@@ -18,12 +19,14 @@ import (
 func start(t *testing.T) (*userdb.Store, *connectiondb.Store) {
 	client, tables := enginetest.Start(t)
 	connections := &connectiondb.Store{DB: client, Table: tables["TABLE_CONNECTIONS"]}
-	return &userdb.Store{DB: client, Table: tables["TABLE_USERS"], Routing: connectiondb.Routing(connections.Table)}, connections
+	return &userdb.Store{DB: client, Table: tables["TABLE_USERS"], Keys: tables["TABLE_KEYS"], Routing: connectiondb.Routing(connections.Table),
+		Records: &recorddb.Writer{DB: client, Table: tables["TABLE_RECORDS"]}}, connections
 }
 
 func TestStore(t *testing.T) {
 	store, _ := start(t)
 	usertest.Run(t, store)
+	usertest.RunRecorded(t, store, &recorddb.Store{Writer: store.Records})
 }
 
 // A user and its routing record come into being together, or neither does.
@@ -73,7 +76,7 @@ func TestListMergesLongShards(t *testing.T) {
 	}
 	count, after := 0, ""
 	for {
-		page, next, err := store.List(t.Context(), app, after, 100)
+		page, next, err := store.List(t.Context(), app, "", after, 100)
 		storetest.OK(t, "List", err)
 		for _, found := range page {
 			if want := fmt.Sprintf("user%03d", count); found.Username != want {

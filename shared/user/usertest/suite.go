@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tokenim/tokenim/shared/authz"
@@ -23,6 +24,10 @@ func Run(t *testing.T, store user.Store) {
 	t.Run("one of many gets the ID", func(t *testing.T) { runIDRace(t, store) })
 	t.Run("List pages by name", func(t *testing.T) { runList(t, store) })
 	t.Run("RevokeTokens counts", func(t *testing.T) { runRevoke(t, store) })
+	t.Run("Change takes the name along", func(t *testing.T) { runChange(t, store) })
+	t.Run("one of many changes wins", func(t *testing.T) { runChangeRace(t, store) })
+	t.Run("blocks are counted and listed", func(t *testing.T) { runBlocks(t, store) })
+	t.Run("one of two changes of blocks wins", func(t *testing.T) { runBlockRace(t, store) })
 	t.Run("UsedFor keeps the last day of each", func(t *testing.T) { runUsedFor(t, store) })
 	t.Run("an app sees its own users", func(t *testing.T) { runApart(t, store) })
 }
@@ -127,7 +132,7 @@ func runIDRace(t *testing.T, store user.Store) {
 	winner := storetest.OneWins(t, storetest.Racers, user.ErrExists, func(i int) error {
 		return store.Create(t.Context(), one, fmt.Sprint("flo", i))
 	})
-	users, _, err := store.List(t.Context(), app, "", storetest.Racers)
+	users, _, err := store.List(t.Context(), app, "", "", storetest.Racers)
 	if err != nil || len(users) != 1 {
 		t.Fatalf("List after the race = %v, %v; want one user", users, err)
 	}
@@ -136,7 +141,7 @@ func runIDRace(t *testing.T, store user.Store) {
 
 func runList(t *testing.T, store user.Store) {
 	app := id.Source{}.App()
-	if users, next, err := store.List(t.Context(), app, "", 10); err != nil || len(users) != 0 || next != "" {
+	if users, next, err := store.List(t.Context(), app, "", "", 10); err != nil || len(users) != 0 || next != "" {
 		t.Fatalf("List of an app without users = %v, %q, %v", users, next, err)
 	}
 	var want []string
@@ -155,11 +160,24 @@ func runList(t *testing.T, store user.Store) {
 			t.Errorf("pages of %d = %v\nwant %v", limit, got, want)
 		}
 	}
+	for _, prefix := range []string{"a", "b", "zo", "ж", "周", "a0", "absent", "z\U0010FFFE"} {
+		begin := slices.DeleteFunc(slices.Clone(want), func(name string) bool { return !strings.HasPrefix(name, prefix) })
+		for _, limit := range []int{1, 2, 100} {
+			if got := listPrefix(t, store, app, prefix, limit); !slices.Equal(got, begin) {
+				t.Errorf("with the prefix %q, pages of %d = %v\nwant %v", prefix, limit, got, begin)
+			}
+		}
+	}
 }
 
-func listAll(t *testing.T, store user.Store, app id.App, limit int) (all []string) {
+func listAll(t *testing.T, store user.Store, app id.App, limit int) []string {
+	t.Helper()
+	return listPrefix(t, store, app, "", limit)
+}
+
+func listPrefix(t *testing.T, store user.Store, app id.App, prefix string, limit int) (all []string) {
 	for after := ""; ; {
-		page, next, err := store.List(t.Context(), app, after, limit)
+		page, next, err := store.List(t.Context(), app, prefix, after, limit)
 		storetest.OK(t, "List", err)
 		if len(page) > limit {
 			t.Fatalf("List returned %d users, limit %d", len(page), limit)

@@ -16,6 +16,38 @@ type Message struct {
 	Message        string `json:"message"`
 	ClientID       string `json:"client_id"`
 	SentAt         string `json:"sent_at"`
+	EditedAt       string `json:"edited_at"`
+	RecalledAt     string `json:"recalled_at"`
+	RecalledBy     string `json:"recalled_by"`
+	// Pointers, so that messages without them can be compared.
+	Reactions *[]Reaction `json:"reactions"`
+	Operation *Operation  `json:"operation"`
+}
+
+// Reaction is how many users have reacted with the same.
+type Reaction struct {
+	Reaction string `json:"reaction"`
+	Count    int64  `json:"count"`
+}
+
+// Operation is what an entry tells of somebody's doing with a message.
+type Operation struct {
+	Kind     string  `json:"kind"`
+	Seq      int64   `json:"seq"`
+	Message  *string `json:"message"`
+	Reaction string  `json:"reaction"`
+}
+
+// Count returns how many users have reacted to the message with the reaction.
+func (m Message) Count(reaction string) int64 {
+	if m.Reactions != nil {
+		for _, each := range *m.Reactions {
+			if each.Reaction == reaction {
+				return each.Count
+			}
+		}
+	}
+	return 0
 }
 
 // Conversation is a row of the conversation list.
@@ -121,10 +153,10 @@ type Frame struct {
 	Full           bool            `json:"full"`
 }
 
-// Messages returns the messages that an event carries: one of a "message", all of a "messages" event.
+// Messages returns the messages that an event carries: one of a "message", all of a "messages" and a "group_messages" event.
 func (f Frame) Messages() []Message {
 	switch f.Event {
-	case "messages":
+	case "messages", "group_messages":
 		return f.Items
 	case "message":
 		var one Message
