@@ -4,6 +4,7 @@
 PORT ?= 8080
 DATA ?= .local/data
 FUNCTION ?= Resume
+FOR ?= 10000x
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -68,6 +69,9 @@ drill: tools ## Rehearse the loss and the restore of all tables
 
 second-engine: go-version ## Run the store suites on DynamoDB Local (Java, Maven, Linux)
 	@bash tests/second-engine.sh
+
+fuzz: go-version ## Fuzz every parser with 10,000 inputs (FOR=1m for so long each)
+	@bash tests/fuzz.sh $(FOR)
 
 targets: tools $(PYTHON) $(SAM) $(MINISTACK) ## Run every suite on every target and write docs/targets.md
 	@bash tests/targets.sh

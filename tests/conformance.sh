@@ -4,6 +4,7 @@
 # asynchronous happens twice, as now and then on AWS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/flags.sh
 if [ -n "${TOKENIM_DYNAMODB:-}" ]; then
 	TOKENIM_OTHER_API_KEY=$(AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
 		AWS_ENDPOINT_URL_DYNAMODB=$TOKENIM_DYNAMODB go run ./local/bootstrapkey -table keys-table -records records-table)
@@ -11,4 +12,4 @@ if [ -n "${TOKENIM_DYNAMODB:-}" ]; then
 	curl -fsS "$TOKENIM_URL/_local/faults" -H 'Content-Type: application/json' -d '{"double_async": 1000000, "double_queued": 1000000}'
 	export TOKENIM_DOUBLED=1
 fi
-go test -count=1 -timeout 10m -tags conformance "$@" ./tests/conformance/...
+go test -count=1 -timeout 10m -tags "$CONFORMANCE_TAGS" "$@" ./tests/conformance/...

@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tests/acceptance.sh
 [ -z "${TOKENIM_MAIL:-}" ] || bash tests/guide/walk.sh
-bash tests/conformance.sh -race
+CGO_ENABLED=1 bash tests/conformance.sh -race

@@ -1,4 +1,4 @@
-"""Runs ministack (1.5.33) with two waits taken out that together cost 90 ms an invocation, with SES and DynamoDB asking
+"""Runs ministack (1.5.33) without the waits that hold up an invocation, with SES and DynamoDB asking
 IAM what AWS's ask, and with the mails listed as the laptop runner lists them (local/mailbox).
 
 Settings come from the environment, see start.sh.
@@ -6,13 +6,16 @@ Settings come from the environment, see start.sh.
 import contextvars
 import datetime
 import email.utils
+import functools
 import json
+import queue
 import re
 import socketserver
+import types
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import ses, ses_v2
+from ministack.services import dynamodb, ses, ses_v2
 
 # Its Runtime API sends header and body as two packets: with Nagle's algorithm the second one waits for the delayed
 # acknowledgement of the first, 40 ms.
@@ -22,6 +25,30 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = lambda worker, first_line_wait=0.001: drain(
     worker, first_line_wait=first_line_wait, idle_confirm=0.001, hard_cap=max(0.05, first_line_wait))
+
+# Each function that has nothing to do looks ten times a second in two threads whether it shall end, and one that works twenty
+# times whether it has died. After a crowd there are two hundred of them: the one thread that serves everything gets Python's
+# lock too late then, and requests take half a minute. What they wait for wakes them at once; the looking can take longer.
+IDLE, WORKING = 2, 0.5  # seconds
+
+
+class Events(queue.Queue):
+    """A queue of events for one function; the others, of its log, wait as they are told."""
+
+    def get(self, block=True, timeout=None):
+        return super().get(block, IDLE if self.maxsize == 1 and timeout else timeout)
+
+
+lambda_runtime.queue = types.SimpleNamespace(Queue=Events, Empty=queue.Empty, Full=queue.Full)
+lambda_runtime._PROVIDED_POLL = WORKING
+serve_forever = socketserver.BaseServer.serve_forever
+socketserver.BaseServer.serve_forever = lambda server, poll_interval=IDLE: serve_forever(server, max(poll_interval, IDLE))
+
+# It reads the conditions of a query again for every item, and the policies of a role for every call.
+dynamodb._condition_syntax_error = functools.lru_cache(4096)(dynamodb._condition_syntax_error)
+parse_policy = iam_evaluator.parse_policy_document
+parse_text = functools.lru_cache(1024)(parse_policy)
+iam_evaluator.parse_policy_document = lambda document: (parse_text if isinstance(document, str) else parse_policy)(document)
 
 SEND = "/v2/email/outbound-emails"
 

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	probe = filepath.Join(folder, "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", probe, "../testdata/functions/probe")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-o", probe, "../testdata/functions/probe")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		panic(err)

@@ -124,15 +124,21 @@ func TestOneOfFiftyGetsTheName(t *testing.T) {
 	}
 }
 
-// together runs n calls at once and returns what each returned.
+// together runs n calls at once and returns what each returned. On the emulator sixteen at most are on their way: it serves all
+// of them and what they call in one thread, and on a slow machine more would wait until the functions give up.
 func together[T any](n int, call func(i int) T) []T {
 	results := make([]T, n)
-	start := make(chan struct{})
+	start, places := make(chan struct{}), make(chan struct{}, n)
+	if onMinistack {
+		places = make(chan struct{}, 16)
+	}
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
 			<-start
+			places <- struct{}{}
 			results[i] = call(i)
+			<-places
 		})
 	}
 	close(start)

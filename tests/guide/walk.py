@@ -9,6 +9,7 @@ A json or text block is what the bash block before it prints. A text is compared
 that is an object. In a text "…" stands for anything, as a member's name for further members. A time in the guide stands for
 any time. All else has to be the same, but for the order of lists, which is as a rule that of IDs.
 """
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ GUIDES = [ROOT / "docs" / name for name in
            "guide-groups.md", "guide-groups.zh-CN.md", "guide-users.md", "guide-users.zh-CN.md",
            "guide-media.md", "guide-media.zh-CN.md", "guide-messages.md", "guide-messages.zh-CN.md")]
 LIMIT = 300  # seconds that a guide may take
+AT_ONCE = 4  # guides; each mostly waits for what it asked
 MARK = "=====block "
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 # What the guide's reader has not set either.
@@ -135,7 +137,7 @@ def differences(language, expected, output):
 
 
 def walk(path):
-    """Returns whether the guide does what it says."""
+    """Returns whether the guide does what it says, and what there is to say about it."""
     blocks = read(path)
     with tempfile.TemporaryDirectory() as folder:
         status, outputs = run(script(blocks), folder)
@@ -145,14 +147,11 @@ def walk(path):
         if number == len(outputs) and status != 0:
             wrong.insert(0, f"the script ended here: {status}")
         if wrong:
-            print(f"FAILED {path.name}:{start}: block {number} of {len(blocks)}: " + "; ".join(wrong))
-            print("It printed:\n" + output.strip())
-            return False
+            return False, (f"FAILED {path.name}:{start}: block {number} of {len(blocks)}: {'; '.join(wrong)}\n"
+                           f"It printed:\n{output.strip()}")
     if len(outputs) != len(blocks) or not blocks:
-        print(f"FAILED {path.name}: {len(outputs)} of {len(blocks)} blocks were run ({status})")
-        return False
-    print(f"ok    {path.name}: {len(blocks)} blocks")
-    return True
+        return False, f"FAILED {path.name}: {len(outputs)} of {len(blocks)} blocks were run ({status})"
+    return True, f"ok    {path.name}: {len(blocks)} blocks"
 
 
 def main():
@@ -160,7 +159,12 @@ def main():
     if missing:
         sys.exit("walk.py: not set: " + ", ".join(missing))
     guides = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or GUIDES
-    sys.exit(0 if all([walk(guide) for guide in guides]) else 1)
+    right = True
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for does, text in pool.map(walk, guides):
+            print(text, flush=True)
+            right = right and does
+    sys.exit(0 if right else 1)
 
 
 if __name__ == "__main__":

@@ -146,8 +146,12 @@ func TestEraseLeavesWhatIsNotDue(t *testing.T) {
 // An erasing that dies at any of its writes goes on, and has taken the data keys before anything that they open.
 func TestCrashBetweenWrites(t *testing.T) {
 	w := newWorld(t)
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
 	for _, tookEffect := range []bool{false, true} {
-		for at := 1; ; at++ {
+		for at := 1; ; at += step {
 			account := id.Source{}.Account()
 			gone := w.remove(t, w.seed(t, account, size{users: 3, messages: 2, sockets: 1}))
 			kept := w.seed(t, account, size{users: 2, messages: 1, sockets: 1})

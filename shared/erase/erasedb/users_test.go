@@ -266,12 +266,16 @@ func TestErasingAnAppTakesReceipts(t *testing.T) {
 // TestUserJobsThatDie: wherever an erasing dies, before a write or after it, by turns, the same job goes on from there.
 func TestUserJobsThatDie(t *testing.T) {
 	w := newWorld(t)
+	step := 2
+	if testing.Short() {
+		step = 8
+	}
 	for _, tookEffect := range []bool{false, true} {
 		at := 1
 		if tookEffect {
 			at = 2
 		}
-		for ; ; at += 2 {
+		for ; ; at += step {
 			f := w.full(t)
 			fuse := &storetest.Fuse{At: at, TookEffect: tookEffect, Dies: true}
 			dying := w.people(w.through(fuse), f.app, f.keyring)
