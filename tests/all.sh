@@ -48,7 +48,7 @@ trap 'rm -rf "$scratch"' EXIT
 	-exec "bash tests/public.sh && go test -count=1 -tags $CONFORMANCE_TAGS ./tests/privilege"
 
 step "the same on a stack that CloudFormation made of what SAM built, on an AWS emulator; and the programs' sizes"
-if fits 480 test-deployed; then
+if fits 420 test-deployed; then
 	trap 'bash local/deploy/undeploy.sh; rm -rf "$scratch"' EXIT
 	bash local/deploy/deploy.sh
 	(. local/deploy/settings.sh && python3 tests/sizes.py "$ARCHITECTURE" .local/sam functions)
@@ -56,11 +56,11 @@ if fits 480 test-deployed; then
 	bash local/deploy/undeploy.sh
 fi
 
-step "fuzzing, briefly"
-if fits 180 fuzz; then bash tests/fuzz.sh; fi
-
 step "linters"
-if fits 240 lint; then bash tests/lint/lint.sh; fi
+if fits 330 lint; then bash tests/lint/lint.sh; fi
+
+step "fuzzing, briefly"
+if fits 200 fuzz; then bash tests/fuzz.sh; fi
 
 step "events and HTTP in Lambda's containers, where a Docker engine runs"
 if fits 400 test-sam; then bash local/deploy/sam-local.sh; fi

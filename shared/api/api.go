@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,9 +47,11 @@ type Recorder interface {
 
 // API is a set of operations with one edge around them. It is an http.Handler.
 type API struct {
-	mux           *http.ServeMux
-	fallback      http.HandlerFunc
-	huma          huma.API
+	mux      *http.ServeMux
+	fallback http.HandlerFunc
+	// operations add each an operation to an API of huma, with its schemas: to one of its own when it is first asked for, and
+	// all to one for the description. Doing so for all of a function's took half the CPU of a cold start.
+	operations    []func(huma.API)
 	authenticator Authenticator
 	recorder      Recorder
 	log           Log
@@ -57,14 +61,17 @@ type API struct {
 
 // New returns an API without operations.
 func New(authenticator Authenticator, log Log) *API {
-	mux := http.NewServeMux()
+	return &API{mux: http.NewServeMux(), fallback: unknownRoute, authenticator: authenticator, log: log, bodies: map[string]int{}}
+}
+
+// newHuma returns an API of huma without operations, which answers through the mux.
+func newHuma(mux *http.ServeMux) huma.API {
 	format := huma.Format{Marshal: plainjson.Write, Unmarshal: input.Unmarshal}
-	config := huma.Config{
+	return humago.New(mux, huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
-	}
-	return &API{mux: mux, fallback: unknownRoute, huma: humago.New(mux, config), authenticator: authenticator, log: log, bodies: map[string]int{}}
+	})
 }
 
 // RecordTo sets where the reads of operations that are Recorded are recorded; it has to be set where there are any.
@@ -103,6 +110,8 @@ type Operation struct {
 	Recorded bool
 	// Status is the status of success.
 	Status int
+	// Types are the content types of the answer where that is no JSON, for the description.
+	Types []string
 	// MaxBody is how many bytes of a body it takes; 0 for what all others do.
 	MaxBody int
 	// Errors are the codes that the handler itself may answer, for the description.
@@ -112,10 +121,23 @@ type Operation struct {
 // Register adds an operation. I has the parameters and, in a field Body, the body as huma reads them from tags; O the
 // answer in a field Body.
 func Register[I, O any](a *API, operation Operation, handle func(ctx context.Context, caller authz.Caller, input *I) (*O, error)) {
-	declared := operation.declare()
+	pattern := operation.Method + " " + operation.Path
 	if operation.MaxBody > 0 {
-		a.bodies[operation.Method+" "+operation.Path] = operation.MaxBody
+		a.bodies[pattern] = operation.MaxBody
 	}
+	add := func(to huma.API) { register(to, a, operation, handle) }
+	a.operations = append(a.operations, add)
+	served := sync.OnceValue(func() http.Handler {
+		mux := http.NewServeMux()
+		add(newHuma(mux))
+		return mux
+	})
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { served().ServeHTTP(w, r) })
+}
+
+// register adds the operation to an API of huma.
+func register[I, O any](to huma.API, a *API, operation Operation, handle func(ctx context.Context, caller authz.Caller, input *I) (*O, error)) {
+	declared := operation.declare()
 	declared.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		in, err := a.admitFor(ctx, operation)
 		if err != nil {
@@ -124,7 +146,7 @@ func Register[I, O any](a *API, operation Operation, handle func(ctx context.Con
 		}
 		next(huma.WithValue(ctx, callerKey{}, in))
 	}}
-	huma.Register(a.huma, declared, func(ctx context.Context, input *I) (*O, error) {
+	huma.Register(to, declared, func(ctx context.Context, input *I) (*O, error) {
 		in, _ := ctx.Value(callerKey{}).(admitted)
 		_, named := any((*O)(nil)).(Named)
 		early := !named || in.target == "" || id.Reserved(in.target)
@@ -153,6 +175,9 @@ func Register[I, O any](a *API, operation Operation, handle func(ctx context.Con
 		}
 		return output, nil
 	})
+	if len(operation.Types) > 0 {
+		describeTypes(declared.Responses[strconv.Itoa(operation.Status)].Content, operation.Types)
+	}
 }
 
 type callerKey struct{}
@@ -229,7 +254,13 @@ func (a *API) HandleFunc(pattern string, handle http.HandlerFunc) { a.mux.Handle
 func (a *API) Fallback(handle http.HandlerFunc) { a.fallback = handle }
 
 // OpenAPI returns the description of all operations.
-func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+func (a *API) OpenAPI() *huma.OpenAPI {
+	all := newHuma(http.NewServeMux())
+	for _, add := range a.operations {
+		add(all)
+	}
+	return all.OpenAPI()
+}
 
 // writeProblem answers within huma's own writer.
 func (a *API) writeProblem(ctx huma.Context, problem *Problem) {

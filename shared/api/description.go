@@ -109,6 +109,17 @@ func (o Operation) credentials() (ways []map[string][]string, codes []fault.Code
 	return ways, codes
 }
 
+// describeTypes describes an answer of bytes by the content types that it can have.
+func describeTypes(content map[string]*huma.MediaType, types []string) {
+	const taken = "application/json" // for any answer
+	declared := content[taken]
+	delete(content, taken)
+	declared.Schema.ContentEncoding = ""
+	for _, each := range types {
+		content[each] = declared
+	}
+}
+
 // responses describes the problem documents of the codes, by status.
 func responses(codes []fault.Code) map[string]*huma.Response {
 	byStatus := map[int][]string{}

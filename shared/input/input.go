@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
@@ -151,14 +152,16 @@ func expected(t reflect.Type) string {
 
 // Decoder checks and decodes JSON objects of one type.
 type Decoder[T any] struct {
-	registry huma.Registry
-	schema   *huma.Schema
+	declared func() (huma.Registry, *huma.Schema)
 }
 
-// NewDecoder returns a decoder; the type's tags are the schema, as in huma.
+// NewDecoder returns a decoder; the type's tags are the schema, as in huma. They are read when something is decoded first: a
+// function has many decoders, and an event needs one.
 func NewDecoder[T any]() Decoder[T] {
-	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
-	return Decoder[T]{registry: registry, schema: huma.SchemaFromType(registry, reflect.TypeFor[T]())}
+	return Decoder[T]{declared: sync.OnceValues(func() (huma.Registry, *huma.Schema) {
+		registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
+		return registry, huma.SchemaFromType(registry, reflect.TypeFor[T]())
+	})}
 }
 
 // Decode returns the value of a text that strictjson has passed.
@@ -168,8 +171,9 @@ func (d Decoder[T]) Decode(text []byte) (T, error) {
 	if err := json.Unmarshal(text, &generic); err != nil {
 		return value, fault.New(fault.BodyNotJSON, 0)
 	}
+	registry, schema := d.declared()
 	var result huma.ValidateResult
-	huma.Validate(d.registry, d.schema, huma.NewPathBuffer([]byte("body"), 4), huma.ModeWriteToServer, generic, &result)
+	huma.Validate(registry, schema, huma.NewPathBuffer([]byte("body"), 4), huma.ModeWriteToServer, generic, &result)
 	if len(result.Errors) > 0 {
 		return value, Fault(result.Errors)
 	}

@@ -45,6 +45,15 @@ var formats = map[string]format{
 		head: "record_id,at,action,actor,source,subject,permissions,reason,before,after\r\n"},
 }
 
+// contentTypes are those of the formats, without what follows the type.
+func contentTypes() (types []string) {
+	for _, each := range formats {
+		kind, _, _ := strings.Cut(each.contentType, ";")
+		types = append(types, kind)
+	}
+	return types
+}
+
 // ndjson returns the record as a line of JSON.
 func ndjson(a Audit) string {
 	return string(plainjson.Must(a)) + "\n" // it was decoded from JSON

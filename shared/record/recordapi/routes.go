@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tokenim/tokenim/shared/api"
@@ -29,13 +28,24 @@ const (
 
 // FilterQuery are the parameters that choose records.
 type FilterQuery struct {
-	Subject    string     `query:"subject" maxLength:"128" doc:"What or whom it was done to: the ID of a key, a user, a role, a developer, an app; or \"defaults\", for the roles that every user has."`
-	Actor      string     `query:"actor" maxLength:"128" doc:"Who did it: the ID of a key, a developer or a user."`
-	Action     string     `query:"action" maxLength:"64" doc:"What was done." example:"grant.created"`
-	Permission string     `query:"permission" maxLength:"64" doc:"A permission that it is about." example:"messages:send"`
-	From       api.Moment `query:"from" doc:"The earliest time, in RFC 3339." example:"2026-11-01T00:00:00Z"`
-	Until      api.Moment `query:"until" doc:"The first time that is too late." example:"2026-12-01T00:00:00Z"`
-	Order      string     `query:"order" enum:"asc,desc" default:"desc" doc:"asc for the oldest first, desc for the newest."`
+	Subject    string             `query:"subject" maxLength:"128" doc:"What or whom it was done to: the ID of a key, a user, a role, a developer, an app; or \"defaults\", for the roles that every user has."`
+	Actor      string             `query:"actor" maxLength:"128" doc:"Who did it: the ID of a key, a developer or a user."`
+	Action     api.OneOf[actions] `query:"action" maxLength:"64" doc:"What was done." example:"grant.created"`
+	Permission string             `query:"permission" maxLength:"64" doc:"A permission that it is about." example:"messages:send"`
+	From       api.Moment         `query:"from" doc:"The earliest time, in RFC 3339." example:"2026-11-01T00:00:00Z"`
+	Until      api.Moment         `query:"until" doc:"The first time that is too late." example:"2026-12-01T00:00:00Z"`
+	Order      string             `query:"order" enum:"asc,desc" default:"desc" doc:"asc for the oldest first, desc for the newest."`
+}
+
+// actions are those that there are.
+type actions struct{}
+
+// Choices returns them as they stand in a query.
+func (actions) Choices() (names []string) {
+	for _, each := range record.Actions {
+		names = append(names, string(each))
+	}
+	return names
 }
 
 type listInput struct {
@@ -109,44 +119,17 @@ func (s scope) routes(edge *api.API, r *reader) {
 		Description: "A filter other than subject, from and until is applied to what is read, so a page can be short, or even empty, before the last.",
 	}, r.list)
 	api.Register(edge, api.Operation{
-		ID: "export-" + s.of + "records", Method: http.MethodGet, Path: s.path + "/export", Tag: "Records", Status: http.StatusOK,
+		ID: "export-" + s.of + "records", Method: http.MethodGet, Path: s.path + "/export", Tag: "Records", Status: http.StatusOK, Types: contentTypes(),
 		Summary: "Export " + s.title + " audit records", Permission: s.permission, Errors: []fault.Code{fault.CursorInvalid},
 		Description: "An answer has up to 5,000 records or 3 MB. Its parts can be joined as they are: only the first has the header line of CSV. " +
 			"In CSV, permissions are joined by spaces, and a cell that a spreadsheet would take for a formula begins with an apostrophe.",
 	}, r.export)
-	describeExport(edge, s.path+"/export")
-	describeActions(edge, s.path)
-	describeActions(edge, s.path+"/export")
 	api.Register(edge, api.Operation{
 		ID: "verify-" + s.of + "records", Method: http.MethodGet, Path: s.path + "/verify", Tag: "Records", Status: http.StatusOK,
 		Summary: "Verify " + s.title + " audit records", Permission: s.permission, Errors: []fault.Code{fault.CursorInvalid},
 		Description: "A log is 16 chains; each record carries the SHA-256 of the one before. This finds records that were edited, removed or reordered, " +
 			"up to 5,000 records an answer. That a whole chain was written anew is found by who keeps the heads; `make audit-verify` does.",
 	}, r.verify)
-}
-
-// describeActions names the actions in the description, and so has the edge refuse others.
-func describeActions(edge *api.API, path string) {
-	for _, parameter := range edge.OpenAPI().Paths[path].Get.Parameters {
-		if parameter.Name == "action" {
-			for _, each := range record.Actions {
-				parameter.Schema.Enum = append(parameter.Schema.Enum, string(each))
-			}
-			parameter.Schema.PrecomputeMessages()
-		}
-	}
-}
-
-// describeExport names the forms of an export, which is no JSON, in the description.
-func describeExport(edge *api.API, path string) {
-	content := edge.OpenAPI().Paths[path].Get.Responses["200"].Content
-	declared := content["application/json"]
-	delete(content, "application/json")
-	declared.Schema.ContentEncoding = ""
-	for _, each := range formats {
-		kind, _, _ := strings.Cut(each.contentType, ";")
-		content[kind] = declared
-	}
 }
 
 // reader answers the requests about one kind of logs.
