@@ -10,9 +10,8 @@ architecture=${1:-arm64}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The flags of samconfig.toml's head.
-export CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc,nethttpomithttp2 -ldflags=-s"
-export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
+. tests/flags.sh
+export GOFLAGS="$GOFLAGS -ldflags=-s" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
 if ! .tools/sam/bin/sam build --build-dir "$scratch/build" --parameter-overrides "Architecture=$architecture" \
 	>"$scratch/log" 2>&1; then
 	cat "$scratch/log" >&2

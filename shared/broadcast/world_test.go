@@ -159,12 +159,12 @@ func (w *world) devices(fuse *storetest.Fuse) *connection.Service {
 
 func (w *world) service(fuse *storetest.Fuse) *broadcast.Service {
 	return &broadcast.Service{Store: broadcasttest.FuseStore(fuse, w.store), Messages: w.messages(fuse), Sealer: w.keyring,
-		Later: broadcasttest.FuseLater(fuse, w.jobs), Clock: w.clock}
+		Later: fuse.Queue(w.jobs), Clock: w.clock}
 }
 
 func (w *world) worker(fuse *storetest.Fuse) *broadcast.Worker {
 	return &broadcast.Worker{Store: broadcasttest.FuseStore(fuse, w.store), Directory: directory{w.all}, Users: w.people,
-		Messages: asked{w.messages(fuse), w}, Devices: w.devices(fuse), Sealer: w.keyring, Later: broadcasttest.FuseLater(fuse, w.jobs),
+		Messages: asked{w.messages(fuse), w}, Devices: w.devices(fuse), Sealer: w.keyring, Later: fuse.Queue(w.jobs),
 		Pace: func() broadcast.Limiter { return pace{w.clock} }, Clock: w.clock}
 }
 

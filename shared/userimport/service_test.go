@@ -53,11 +53,11 @@ func newWorld() *world {
 }
 
 func (w *world) service(fuse *storetest.Fuse) *userimport.Service {
-	return &userimport.Service{Store: userimporttest.FuseStore(fuse, w.store), Later: userimporttest.FuseLater(fuse, w.jobs), Clock: w.clock}
+	return &userimport.Service{Store: userimporttest.FuseStore(fuse, w.store), Later: fuse.Queue(w.jobs), Clock: w.clock}
 }
 
 func (w *world) worker(fuse *storetest.Fuse) *userimport.Worker {
-	return &userimport.Worker{Store: userimporttest.FuseStore(fuse, w.store), Later: userimporttest.FuseLater(fuse, w.jobs), Clock: w.clock}
+	return &userimport.Worker{Store: userimporttest.FuseStore(fuse, w.store), Later: fuse.Queue(w.jobs), Clock: w.clock}
 }
 
 // take takes the last job.

@@ -67,17 +67,3 @@ func (f *fused) Save(ctx context.Context, saved broadcast.Broadcast) (after broa
 func (f *fused) Release(ctx context.Context, of broadcast.Broadcast) error {
 	return f.fuse.Write(func() error { return f.store.Release(ctx, of) })
 }
-
-type fusedLater struct {
-	fuse  *storetest.Fuse
-	later broadcast.Later
-}
-
-// FuseLater wraps a queue so that the fuse counts and fails what is sent.
-func FuseLater(fuse *storetest.Fuse, later broadcast.Later) broadcast.Later {
-	return &fusedLater{fuse, later}
-}
-
-func (f *fusedLater) Send(ctx context.Context, job any, delay time.Duration) error {
-	return f.fuse.Write(func() error { return f.later.Send(ctx, job, delay) })
-}

@@ -2,7 +2,6 @@ package userimporttest
 
 import (
 	"context"
-	"time"
 
 	"github.com/tokenim/tokenim/shared/id"
 	"github.com/tokenim/tokenim/shared/table/storetest"
@@ -64,18 +63,4 @@ func (f *fused) Decide(ctx context.Context, of userimport.Import, number int, ou
 
 func (f *fused) Count(ctx context.Context, counted userimport.Import) error {
 	return f.fuse.Write(func() error { return f.store.Count(ctx, counted) })
-}
-
-type fusedLater struct {
-	fuse  *storetest.Fuse
-	later userimport.Later
-}
-
-// FuseLater wraps a queue so that the fuse counts and fails what is sent.
-func FuseLater(fuse *storetest.Fuse, later userimport.Later) userimport.Later {
-	return &fusedLater{fuse, later}
-}
-
-func (f *fusedLater) Send(ctx context.Context, job any, delay time.Duration) error {
-	return f.fuse.Write(func() error { return f.later.Send(ctx, job, delay) })
 }
